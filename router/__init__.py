@@ -1,0 +1,1 @@
+"""Decides and does: routing, degradation, dispatch. Knows no terminal."""

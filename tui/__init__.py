@@ -1,0 +1,1 @@
+"""Shows and listens: the Textual app and the command line."""
