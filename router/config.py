@@ -1,0 +1,134 @@
+"""What the user configures, as validated structs. `router.loading` makes them from TOML.
+
+Every default here is the shipped behaviour; a user's file only says what differs.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from store.events import TIERS, Tier, Window
+
+Wire: TypeAlias = Literal["anthropic", "openai", "openai-chat", "google", "ollama", "embedded"]
+
+ROLES: dict[Tier, str] = {
+    "T0": "orchestrator",
+    "T1": "code",
+    "T2": "background",
+    "T3": "fallback",
+    "T4": "local",
+}
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One quota: an API key, a subscription, or a server of one's own."""
+
+    wire: Wire
+    base_url: str | None = None
+    """`None` is the service's own address (or what its SDK's environment variable says)."""
+    key: str | None = None
+    """Where the key is, never the key: `env:NAME`, `keyring`, `file`, or `none` for a server that
+    asks for none. `None` tries the wire's usual variables, then the keyring, then the file."""
+    gguf: str | None = None
+    """Embedded only: a model file instead of the shipped one."""
+    context: int | None = None
+    """Embedded only: tokens of context to allocate."""
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """US dollars per million tokens. A missing cache price counts as the input price."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the tables of prices and windows don't know about one `account/model`."""
+
+    label: str = ""
+    context: int | None = None
+    max_output: int | None = None
+    price: Price | None = None
+    cheaper: bool | None = None
+    """Overrides the comparison of prices with the orchestrator's."""
+    tools: bool | None = None
+
+
+class ModelRef(msgspec.Struct, frozen=True):
+    """`account/model`: a model together with whose quota it draws on."""
+
+    account: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.account}/{self.model}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ModelRef":
+        """Split at the first slash; model names may hold more of them.
+
+        Raises:
+            ValueError: there is no slash, or nothing on one side of it.
+        """
+        account, slash, model = text.partition("/")
+        if not (account and slash and model):
+            raise ValueError(f"{text!r} is not of the form account/model")
+        return cls(account, model)
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A limit the user set."""
+
+    window: Window
+    limit: float
+    unit: Literal["usd", "tokens", "requests"] = "usd"
+    account: str | None = None
+    """`None` counts all accounts together."""
+    model: str | None = None
+
+
+class TimeLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Seconds."""
+
+    connect: float = 5.0
+    first_token: float = 30.0
+    first_token_local: float = 120.0
+    silence: float = 30.0
+
+
+class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    parallel: int = 4
+    """Spawned sessions that run at once; the rest wait in line."""
+    timeout: float = 900.0
+    """Seconds a spawned session may take, once it runs."""
+    max_output: int = 8192
+    """Tokens one answer may have, lowered to what the model allows."""
+
+
+class Ui(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    theme: str = "butler-dark"
+    mouse: bool = True
+    bell: bool = True
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    accounts: dict[str, Account]
+    tiers: dict[Tier, tuple[ModelRef, ...]]
+    models: dict[str, ModelSettings] = msgspec.field(default_factory=dict)
+    """By `account/model`."""
+    budgets: tuple[Budget, ...] = ()
+    time_zone: str = "local"
+    """IANA name, or `local`: where days, weeks and months begin."""
+    limits: TimeLimits = TimeLimits()
+    sessions: Sessions = Sessions()
+    ui: Ui = Ui()
+    instructions: str = ""
+    """Added to the orchestrator's system prompt."""
+
+    def settings(self, ref: ModelRef) -> ModelSettings:
+        return self.models.get(str(ref), ModelSettings())
+
+    def ladder(self) -> list[tuple[Tier, ModelRef]]:
+        return [(tier, ref) for tier in TIERS for ref in self.tiers.get(tier, ())]

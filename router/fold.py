@@ -1,0 +1,324 @@
+"""`fold(view, entry) -> view`: the only way from events to what is shown.
+
+Pure: no clock, no I/O, no widget. The same events give the same view, whether they arrive live,
+from another process or from the journal; how streamed text was cut makes no difference.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+from msgspec.structs import replace
+
+from router import fold_tasks
+from router.view import (
+    WINDOW,
+    House,
+    LongText,
+    Message,
+    ModelHealth,
+    ReplyState,
+    Seam,
+    View,
+)
+from store.events import (
+    AnyEvent,
+    ApprovalAsked,
+    ApprovalGiven,
+    BandChanged,
+    ConfigurationApplied,
+    Entry,
+    Event,
+    GaugeChanged,
+    HealthChanged,
+    ModelSwitched,
+    Note,
+    PromptSubmitted,
+    ReasoningDelta,
+    ReplyFailed,
+    ReplyFinished,
+    ReplyStarted,
+    RouteDecided,
+    SessionAnnounced,
+    SessionStarted,
+    SessionStateChanged,
+    SessionTitled,
+    TextDelta,
+)
+
+E = TypeVar("E", bound=Event)
+
+
+def fold(view: View, entry: Entry) -> View:
+    """The view after the entry; the same object when the entry is of no concern to it."""
+    if entry.session is None:
+        house = fold_house(view.house, entry.event)
+        changed = view if house is view.house else replace(view, house=house)
+    elif entry.session == view.session:
+        step = _SESSION.get(type(entry.event))
+        changed = step(view, entry, entry.event) if step else view
+    else:
+        tasks = fold_tasks.fold(view.tasks, view.session, entry)
+        changed = view if tasks is view.tasks else replace(view, tasks=tasks)
+    return changed if changed is view else replace(changed, now=max(view.now, entry.at))
+
+
+def fold_all(view: View, entries: Iterable[Entry]) -> View:
+    for entry in entries:
+        view = fold(view, entry)
+    return view
+
+
+# --- the house -----------------------------------------------------------------------------------
+
+
+def fold_house(house: House, event: AnyEvent) -> House:
+    match event:
+        case ConfigurationApplied():
+            return replace(house, tiers=event.tiers, hint=event.hint)
+        case GaugeChanged():
+            return replace(house, gauges={**house.gauges, event.gauge.key: event.gauge})
+        case BandChanged():
+            return replace(house, band=event.after, percent=event.percent, binds=event.binds)
+        case HealthChanged():
+            key = f"{event.account}/{event.model}"
+            health = ModelHealth(event.state, event.reason, event.until)
+            return replace(house, health={**house.health, key: health})
+        case _:
+            return house
+
+
+# --- a session -----------------------------------------------------------------------------------
+
+
+def _started(view: View, entry: Entry, event: SessionStarted) -> View:
+    view = replace(
+        view,
+        kind=event.kind,
+        title=event.title,
+        workspace=event.workspace,
+        parent=event.parent,
+        private=event.private,
+        started_at=entry.at,
+    )
+    if not event.task:
+        return view
+    task = Message(
+        id=f"task-{view.session}",
+        role="user",
+        at=entry.at,
+        text=LongText().plus(event.task),
+        attachments=(event.source,) if event.source else (),
+        private=event.private,
+    )
+    return _with_message(view, task)
+
+
+def _state(view: View, _entry: Entry, event: SessionStateChanged) -> View:
+    return replace(view, state=event.state)
+
+
+def _titled(view: View, _entry: Entry, event: SessionTitled) -> View:
+    return replace(view, title=event.title)
+
+
+def _submitted(view: View, entry: Entry, event: PromptSubmitted) -> View:
+    message = Message(
+        id=event.prompt,
+        role="user",
+        at=entry.at,
+        text=LongText().plus(event.text),
+        state="queued",
+        attachments=event.attachments,
+        private=event.private,
+        critical=event.critical,
+    )
+    return _with_message(view, message)
+
+
+def _routed(view: View, _entry: Entry, event: RouteDecided) -> View:
+    held = {message.id for message in view.messages}
+    routes = {prompt: route for prompt, route in view.routes.items() if prompt in held}
+    view = replace(view, routes={**routes, event.prompt: event})
+    return _change(view, event.prompt, lambda message: replace(message, state="finished"))
+
+
+def _reply_started(view: View, entry: Entry, event: ReplyStarted) -> View:
+    view = _change(view, event.prompt, lambda message: replace(message, state="finished"))
+    reply = Message(
+        id=event.reply,
+        role="butler",
+        at=entry.at,
+        state="waiting",
+        prompt=event.prompt,
+        tier=event.tier,
+        model=event.model,
+        account=event.account,
+        why=event.why,
+    )
+    if _find(view, event.reply) is None:
+        return _with_message(view, reply)
+    return _change(view, event.reply, lambda old: replace(reply, at=old.at))
+
+
+def _grown(text: LongText, offset: int, more: str) -> LongText:
+    """Text after a piece at an offset. What is there already is not added twice."""
+    return text.plus(more[max(0, text.length - offset) :])
+
+
+def _text(view: View, _entry: Entry, event: TextDelta) -> View:
+    def grow(message: Message) -> Message:
+        text = _grown(message.text, event.offset, event.text)
+        return replace(message, text=text, state="streaming")
+
+    return _change(view, event.reply, grow)
+
+
+def _reasoning(view: View, _entry: Entry, event: ReasoningDelta) -> View:
+    def grow(message: Message) -> Message:
+        return replace(message, reasoning=_grown(message.reasoning, event.offset, event.text))
+
+    return _change(view, event.reply, grow)
+
+
+def _switched(view: View, _entry: Entry, event: ModelSwitched) -> View:
+    def switch(message: Message) -> Message:
+        seam = Seam(event.offset, f"{event.why}: continued by {event.tier} · {event.model}")
+        return replace(
+            message,
+            seams=(*message.seams, seam),
+            tier=event.tier,
+            model=event.model,
+            account=event.account,
+        )
+
+    return _change(view, event.reply, switch)
+
+
+def _whole(message: Message, text: str) -> LongText:
+    return message.text if message.text.length == len(text) else LongText().plus(text)
+
+
+def _reply_finished(view: View, entry: Entry, event: ReplyFinished) -> View:
+    def finish(message: Message) -> Message:
+        return replace(
+            message,
+            text=_whole(message, event.text),
+            state="finished",
+            stop_reason=event.stop_reason,
+            usage=event.usage,
+            cost=event.cost,
+            ended_at=entry.at,
+        )
+
+    return _change(view, event.reply, finish)
+
+
+def _reply_failed(view: View, entry: Entry, event: ReplyFailed) -> View:
+    ended = {"cancelled", "interrupted"}
+    state = cast(ReplyState, event.failure if event.failure in ended else "failed")
+
+    def fail(message: Message) -> Message:
+        return replace(
+            message,
+            text=_whole(message, event.text),
+            state=state,
+            failure=event.failure,
+            problem=event.message,
+            usage=event.usage,
+            cost=event.cost,
+            ended_at=entry.at,
+        )
+
+    view = _change(view, event.prompt, lambda message: replace(message, state="finished"))
+    if _find(view, event.reply) is None:
+        reply = Message(id=event.reply, role="butler", at=entry.at, prompt=event.prompt)
+        view = _with_message(view, reply)
+    return _change(view, event.reply, fail)
+
+
+def _announced(view: View, entry: Entry, event: SessionAnnounced) -> View:
+    message = Message(
+        id=f"announced-{event.child}-{entry.at}",
+        role="announcement",
+        at=entry.at,
+        text=LongText().plus(event.result),
+        child=event.child,
+        kind=event.kind,
+        title=event.title,
+        outcome=event.state,
+        elapsed_ms=event.elapsed_ms,
+        tokens=event.tokens,
+        cost=event.cost,
+        tier=event.tier,
+        model=event.model,
+    )
+    return _with_message(view, message)
+
+
+def _noted(view: View, entry: Entry, event: Note) -> View:
+    number = sum(1 for message in view.messages if message.role == "note") + view.earlier
+    note = Message(
+        id=f"note-{entry.at}-{number}",
+        role="note",
+        at=entry.at,
+        text=LongText().plus(event.text),
+        level=event.level,
+    )
+    return _with_message(view, note)
+
+
+def _asked(view: View, _entry: Entry, event: ApprovalAsked) -> View:
+    return replace(view, approvals=(*view.approvals, event))
+
+
+def _given(view: View, _entry: Entry, event: ApprovalGiven) -> View:
+    left = tuple(asked for asked in view.approvals if asked.approval != event.approval)
+    return replace(view, approvals=left)
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+def _with_message(view: View, message: Message) -> View:
+    if _find(view, message.id) is not None:
+        return view
+    messages = (*view.messages, message)
+    over = max(0, len(messages) - WINDOW)
+    return replace(view, messages=messages[over:], earlier=view.earlier + over)
+
+
+def _find(view: View, message_id: str) -> int | None:
+    """Index of a message; what changes is nearly always among the last few."""
+    for index in range(len(view.messages) - 1, -1, -1):
+        if view.messages[index].id == message_id:
+            return index
+    return None
+
+
+def _change(view: View, message_id: str, change: Callable[[Message], Message]) -> View:
+    index = _find(view, message_id)
+    if index is None:
+        return view
+    messages = view.messages
+    changed = change(messages[index])
+    return replace(view, messages=(*messages[:index], changed, *messages[index + 1 :]))
+
+
+_Step = Callable[[View, Entry, Any], View]
+_SESSION: dict[type[Event], _Step] = {
+    SessionStarted: _started,
+    SessionStateChanged: _state,
+    SessionTitled: _titled,
+    PromptSubmitted: _submitted,
+    RouteDecided: _routed,
+    ReplyStarted: _reply_started,
+    TextDelta: _text,
+    ReasoningDelta: _reasoning,
+    ModelSwitched: _switched,
+    ReplyFinished: _reply_finished,
+    ReplyFailed: _reply_failed,
+    SessionAnnounced: _announced,
+    Note: _noted,
+    ApprovalAsked: _asked,
+    ApprovalGiven: _given,
+}
