@@ -1,15 +1,31 @@
 """What the user configures, as validated structs. `router.loading` makes them from TOML.
 
-Every default here is the shipped behaviour; a user's file only says what differs.
+Every default here is the shipped behaviour; a user's file only says what differs. A constraint's
+description ends the sentence "it must be …" that a mistake in the file is answered with.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from store.events import TIERS, Tier, Window
 
 Wire: TypeAlias = Literal["anthropic", "openai", "openai-chat", "google", "ollama", "embedded"]
+
+Seconds: TypeAlias = Annotated[
+    float, Meta(gt=0, le=86400, description="a number of seconds above 0, at most 86400")
+]
+Dollars: TypeAlias = Annotated[
+    float, Meta(ge=0, le=1e6, description="US dollars per million tokens, 0 or more")
+]
+Tokens: TypeAlias = Annotated[
+    int, Meta(ge=16, le=100_000_000, description="a whole number of tokens, at least 16")
+]
+Amount: TypeAlias = Annotated[
+    float, Meta(gt=0, le=1e15, description="a number above 0, in the budget's unit")
+]
+SmallCount: TypeAlias = Annotated[int, Meta(ge=1, le=64, description="a whole number from 1 to 64")]
 
 ROLES: dict[Tier, str] = {
     "T0": "orchestrator",
@@ -31,25 +47,25 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     asks for none. `None` tries the wire's usual variables, then the keyring, then the file."""
     gguf: str | None = None
     """Embedded only: a model file instead of the shipped one."""
-    context: int | None = None
+    context: Tokens | None = None
     """Embedded only: tokens of context to allocate."""
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """US dollars per million tokens. A missing cache price counts as the input price."""
 
-    input: float
-    output: float
-    cache_read: float | None = None
-    cache_write: float | None = None
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None
+    cache_write: Dollars | None = None
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the tables of prices and windows don't know about one `account/model`."""
 
     label: str = ""
-    context: int | None = None
-    max_output: int | None = None
+    context: Tokens | None = None
+    max_output: Tokens | None = None
     price: Price | None = None
     cheaper: bool | None = None
     """Overrides the comparison of prices with the orchestrator's."""
@@ -82,7 +98,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A limit the user set."""
 
     window: Window
-    limit: float
+    limit: Amount
     unit: Literal["usd", "tokens", "requests"] = "usd"
     account: str | None = None
     """`None` counts all accounts together."""
@@ -92,18 +108,18 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class TimeLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds."""
 
-    connect: float = 5.0
-    first_token: float = 30.0
-    first_token_local: float = 120.0
-    silence: float = 30.0
+    connect: Seconds = 5.0
+    first_token: Seconds = 30.0
+    first_token_local: Seconds = 120.0
+    silence: Seconds = 30.0
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    parallel: int = 4
+    parallel: SmallCount = 4
     """Spawned sessions that run at once; the rest wait in line."""
-    timeout: float = 900.0
+    timeout: Seconds = 900.0
     """Seconds a spawned session may take, once it runs."""
-    max_output: int = 8192
+    max_output: Tokens = 8192
     """Tokens one answer may have, lowered to what the model allows."""
 
 
