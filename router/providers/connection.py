@@ -39,12 +39,19 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
         return f"Connection(wire={self.wire!r}, account={self.account!r}, base_url={self.where!r})"
 
     @property
+    def address(self) -> str | None:
+        """The base URL, with the scheme that OLLAMA_HOST may leave out."""
+        if self.base_url is None or self.wire != "ollama" or "://" in self.base_url:
+            return self.base_url
+        return f"http://{self.base_url}"
+
+    @property
     def where(self) -> str:
         """Host and port of a configured address, without user, password and query."""
-        if self.base_url is None:
+        if self.address is None:
             return ""
         try:
-            parts = urlsplit(self.base_url)
+            parts = urlsplit(self.address)
             port = f":{parts.port}" if parts.port else ""
         except ValueError:
             return "an invalid address"
@@ -83,9 +90,9 @@ def check(connection: Connection) -> None:
 
 
 def _check_address(connection: Connection) -> None:
-    if connection.base_url is None:
+    if connection.address is None:
         return
-    problem = _address_problem(connection.base_url)
+    problem = _address_problem(connection.address)
     if problem:
         raise BadRequest(
             f"The address of {connection.account or _NAMES[connection.wire]} {problem}: write it "

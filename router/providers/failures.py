@@ -41,6 +41,8 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     wait: float | None = None
     """Seconds the body (not a header) asked for."""
+    advice: str = ""
+    """What to do, where the wire knows better than the kind of failure."""
 
 
 _BY_CODE: Final[tuple[tuple[frozenset[str], type[Failure]], ...]] = (
@@ -223,7 +225,8 @@ def _sentence(
     if words and not words.startswith("<"):  # a gateway's HTML page says nothing to a person
         details.append(f"“{words}”")
     inside = f" ({', '.join(details)})" if details else ""
-    return f"{what.format(name=connection.name)}{inside}: {advice.format(again=again)}."
+    advice = trouble.advice or advice.format(again=again)
+    return f"{what.format(name=connection.name)}{inside}: {advice}."
 
 
 def _span_words(seconds: float) -> str:
