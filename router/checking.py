@@ -87,7 +87,7 @@ class _Walk:
         if _is_struct(kind) and isinstance(value, dict):
             for name in missing(cast(Table, value), kind):
                 self.say(path, lacks(path, kind, name))
-        return cast(object, clean) if len(self.mistakes) == before else _MISSING
+        return clean if len(self.mistakes) == before else _MISSING
 
     def leaf(self, value: object, kind: object, path: KeyPath) -> object:
         try:

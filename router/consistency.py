@@ -18,8 +18,8 @@ class Fault(NamedTuple):
     """What else it speaks of: if that is known to be wrong, this is only a consequence."""
 
 
-LOCAL: Final[frozenset[Wire]] = frozenset({"ollama", "embedded", "openai-chat"})
-"""Wires that can lead to a machine of the user's own."""
+CLOUD: Final[frozenset[Wire]] = frozenset({"anthropic", "openai", "google"})
+"""Wires that lead to their service, unless a `base_url` leads elsewhere."""
 
 
 def faults(config: Config) -> Iterator[Fault]:
@@ -88,10 +88,9 @@ def _of_tiers(config: Config) -> Iterator[Fault]:
 
 def _of_local(ref: ModelRef, config: Config, path: KeyPath) -> Iterator[Fault]:
     account = config.accounts.get(ref.account)
-    if account and account.wire not in LOCAL:
+    if account and account.wire in CLOUD and account.base_url is None:
         text = f"{dotted(path)} is {ref}, in the cloud, but private prompts go to T4; it must be"
-        wires = ", ".join(sorted(LOCAL))
-        yield Fault(path, f"{text} a model whose account has one of the wires {wires}.")
+        yield Fault(path, f"{text} a model of ollama, embedded, or an account with a base_url.")
 
 
 def _of_model(key: str, config: Config) -> Iterator[Fault]:
