@@ -4,6 +4,7 @@ Pure: no clock, no I/O, no widget. The same events give the same view, whether t
 from another process or from the journal; how streamed text was cut makes no difference.
 """
 
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
@@ -74,7 +75,9 @@ def fold_all(view: View, entries: Iterable[Entry]) -> View:
 def fold_house(house: House, event: AnyEvent) -> House:
     match event:
         case ConfigurationApplied():
-            return replace(house, tiers=event.tiers, hint=event.hint)
+            # Budgets may be gone; those that are left are counted anew right after.
+            left = {key: g for key, g in house.gauges.items() if g.source != "budget"}
+            return replace(house, tiers=event.tiers, hint=event.hint, gauges=left)
         case GaugeChanged():
             return replace(house, gauges={**house.gauges, event.gauge.key: event.gauge})
         case BandChanged():
@@ -107,7 +110,7 @@ def _started(view: View, entry: Entry, event: SessionStarted) -> View:
         role="user",
         at=entry.at,
         text=LongText().plus(event.task),
-        attachments=(event.source,) if event.source else (),
+        attachments=event.attachments,
         private=event.private,
     )
     return _with_message(view, task)
@@ -256,9 +259,8 @@ def _announced(view: View, entry: Entry, event: SessionAnnounced) -> View:
 
 
 def _noted(view: View, entry: Entry, event: Note) -> View:
-    number = sum(1 for message in view.messages if message.role == "note") + view.earlier
     note = Message(
-        id=f"note-{entry.at}-{number}",
+        id=f"note-{entry.at}-{zlib.crc32(event.text.encode()):x}",
         role="note",
         at=entry.at,
         text=LongText().plus(event.text),
@@ -273,6 +275,9 @@ def _asked(view: View, _entry: Entry, event: ApprovalAsked) -> View:
 
 def _given(view: View, _entry: Entry, event: ApprovalGiven) -> View:
     left = tuple(asked for asked in view.approvals if asked.approval != event.approval)
+    asked = next((a for a in view.approvals if a.approval == event.approval), None)
+    if asked is not None and asked.kind == "secret" and event.choice == "approve":
+        view = _change(view, asked.prompt, lambda message: replace(message, private=True))
     return replace(view, approvals=left)
 
 
@@ -284,7 +289,9 @@ def _with_message(view: View, message: Message) -> View:
         return view
     messages = (*view.messages, message)
     over = max(0, len(messages) - WINDOW)
-    return replace(view, messages=messages[over:], earlier=view.earlier + over)
+    # Counted as the store counts: a note is no message of its own there.
+    dropped = sum(1 for old in messages[:over] if old.role != "note")
+    return replace(view, messages=messages[over:], earlier=view.earlier + dropped)
 
 
 def _find(view: View, message_id: str) -> int | None:

@@ -10,6 +10,7 @@ import msgspec
 
 from store.events import (
     ApprovalAsked,
+    Attachment,
     Band,
     Gauge,
     HealthState,
@@ -90,7 +91,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     state: ReplyState = "finished"
     ended_at: int | None = None
     # a prompt
-    attachments: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     private: bool = False
     critical: bool = False
     # a reply
@@ -172,7 +173,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int = 0
     messages: tuple[Message, ...] = ()
     earlier: int = 0
-    """Messages before the first one held."""
+    """Messages before the first one held, notes not counted."""
     tasks: tuple[Task, ...] = ()
     """Newest last; what has ended longest ago falls out first."""
     approvals: tuple[ApprovalAsked, ...] = ()

@@ -1,0 +1,46 @@
+"""What the door of the engine takes: prompts and tasks."""
+
+import msgspec
+
+from store.events import Attachment, SessionKind, Tier
+
+
+class EngineError(Exception):
+    """Something was asked of the engine that can't be done. The message is for the user."""
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    tier: Tier | None = None
+    model: str | None = None
+    """`account/model`, or the model's name alone."""
+    critical: bool = False
+    private: bool = False
+
+
+class SpawnTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A session of its own: returns at once, runs when there is room, is announced when done."""
+
+    task: str
+    title: str = ""
+    kind: SessionKind = "summarize"
+    attachments: tuple[Attachment, ...] = ()
+    parent: str | None = None
+    tier: Tier | None = None
+    model: str | None = None
+    timeout: float | None = None
+    """Seconds once it runs; `None` takes the configured limit."""
+    private: bool = False
+
+
+class TierCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What `butler doctor` says of one configured model."""
+
+    tier: Tier
+    account: str
+    model: str
+    ready: bool
+    detail: str
+    remedy: str = ""
+    """The command that mends it, empty when nothing is wrong."""

@@ -1,0 +1,245 @@
+"""One attempt of one model: reserve its worst case, stream its answer, settle what it took."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from router.clock import now_ms
+from router.config import ModelRef
+from router.context import estimate
+from router.providers.base import (
+    BadKey,
+    BrokenStream,
+    Done,
+    Failure,
+    HeadersReceived,
+    Message,
+    Model,
+    Overloaded,
+    QuotaSpent,
+    RateLimited,
+    Reasoning,
+    Request,
+    Text,
+    TextPart,
+    TimedOut,
+    Unreachable,
+)
+from router.waiting import limited
+from store.events import (
+    AnyEvent,
+    Candidate,
+    ReasoningDelta,
+    TextDelta,
+    Usage,
+    UsageReleased,
+    UsageReserved,
+    UsageSettled,
+)
+
+if TYPE_CHECKING:
+    from router.dispatch import Dispatcher
+
+_LEASE_MS: Final = 15 * 60_000
+"""How long a reservation stands without a word from its process."""
+
+_PHRASES: Final[dict[type[Failure], str]] = {
+    Overloaded: "overloaded",
+    RateLimited: "rate limited",
+    QuotaSpent: "quota spent",
+    BadKey: "key refused",
+    BrokenStream: "broke off",
+    Unreachable: "unreachable",
+}
+
+
+class OverBudget(Failure):
+    """Not a fault of the model's: what it would cost at worst is no longer in the budget."""
+
+    name = "over-budget"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    desk: "Dispatcher"
+    session: str
+    reply: str
+    kind: str
+    candidate: Candidate
+    request: Request
+    offset: int
+    """Characters of the reply that an earlier model wrote."""
+    begin: Callable[[], None]
+    """Called once the call is granted."""
+
+
+class Ended(msgspec.Struct, kw_only=True):
+    """How an attempt ended, and what it left."""
+
+    text: str = ""
+    stop_reason: str = ""
+    failure: Failure | None = None
+    cancelled: asyncio.CancelledError | None = None
+    usage: Usage = msgspec.field(default_factory=Usage)
+    cost: float | None = 0.0
+
+
+def phrase(failure: Failure) -> str:
+    """The failure in two or three words, to stand behind a tier's name."""
+    if isinstance(failure, (TimedOut, OverBudget)):
+        return str(failure)
+    return _PHRASES.get(type(failure), failure.name.replace("-", " "))
+
+
+async def run(attempt: Attempt) -> Ended:
+    """Make the attempt. Never raises a `Failure` or a cancellation: both are in the result."""
+    return await _Running(attempt).run()
+
+
+class _Running:
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._desk = attempt.desk
+        self._ref = ModelRef(attempt.candidate.account, attempt.candidate.model)
+        self._reservation = uuid.uuid4().hex
+        self._ended = Ended()
+        self._text: list[str] = []
+        self._length = attempt.offset
+        self._reasoned = 0
+        self._usage: Usage | None = None
+
+    async def run(self) -> Ended:
+        ended = self._ended
+        try:
+            model = await self._desk.connections.model(self._ref.account)
+            await self._reserve()
+        except Failure as failure:
+            ended.failure = failure
+            return ended
+        except asyncio.CancelledError as cancelled:
+            ended.cancelled = cancelled
+            self._say(UsageReleased(reservation=self._reservation))
+            return ended
+        try:
+            await self._stream(model)
+        except Failure as failure:
+            ended.failure = failure
+            self._usage = self._usage or failure.usage
+            self._desk.keeper.reported(self._ref.account, failure.headers)
+        except asyncio.CancelledError as cancelled:
+            ended.cancelled = cancelled
+        finally:
+            ended.text = "".join(self._text)
+            self._settle()
+        return ended
+
+    # --- streaming -------------------------------------------------------------------------------
+
+    async def _stream(self, model: Model) -> None:
+        limits = self._desk.config.limits
+        local = self._attempt.candidate.tier == "T4"
+        first = limits.first_token_local if local else limits.first_token
+        self._attempt.begin()
+        stream = model.stream(self._attempt.request)
+        async for chunk in limited(stream, first, limits.silence):
+            match chunk:
+                case Text(text=text):
+                    self._heard(text)
+                case Reasoning(text=text):
+                    self._thought(text)
+                case HeadersReceived(headers=headers):
+                    self._desk.keeper.reported(self._ref.account, headers)
+                case Done():
+                    self._usage = chunk.usage
+                    self._ended.stop_reason = chunk.stop_reason
+                case _:
+                    pass  # a tool call: nothing here offers tools, so none is to be answered
+        if not self._ended.stop_reason:
+            raise BrokenStream("ended without its end")
+
+    def _heard(self, text: str) -> None:
+        self._text.append(text)
+        self._say(TextDelta(reply=self._attempt.reply, offset=self._length, text=text))
+        self._length += len(text)
+
+    def _thought(self, text: str) -> None:
+        self._say(ReasoningDelta(reply=self._attempt.reply, offset=self._reasoned, text=text))
+        self._reasoned += len(text)
+
+    # --- counting --------------------------------------------------------------------------------
+
+    async def _reserve(self) -> None:
+        """Take the worst case: a byte of input is at most a token, and all the output allowed.
+
+        Raises:
+            OverBudget: it does not fit.
+        """
+        worst = Usage(
+            input=sum(_bytes(m) for m in self._attempt.request.messages)
+            + len(self._attempt.request.system.encode("utf-8", "replace")),
+            output=self._attempt.request.max_output_tokens,
+        )
+        tier = self._attempt.candidate.tier
+        event = UsageReserved(
+            reservation=self._reservation,
+            reply=self._attempt.reply,
+            account=self._ref.account,
+            tier=tier,
+            model=self._ref.model,
+            kind=self._attempt.kind,
+            tokens=worst.total,
+            output=worst.output,
+            cost=self._desk.catalogue.cost(self._ref, worst),
+            expires_at=now_ms() + _LEASE_MS,
+        )
+        # What runs on this machine is no one's quota: it is counted, but never refused.
+        limits = [] if tier == "T4" else self._desk.keeper.limits(self._ref)
+        verdict = await self._desk.store.ledger.reserve(event, self._attempt.session, limits)
+        if not verdict.granted:
+            raise OverBudget("has too little left in the budget")
+
+    def _settle(self) -> None:
+        """Book what the service counted, or what we can tell if it never said."""
+        usage = self._usage
+        nothing = usage is None and not self._text and not self._ended.cancelled
+        if nothing and _never_served(self._ended.failure):
+            self._say(UsageReleased(reservation=self._reservation))
+            return
+        usage = usage or self._estimate()
+        cost = self._desk.catalogue.cost(self._ref, usage)
+        self._ended.usage, self._ended.cost = usage, cost
+        self._say(
+            UsageSettled(
+                reservation=self._reservation,
+                account=self._ref.account,
+                tier=self._attempt.candidate.tier,
+                model=self._ref.model,
+                kind=self._attempt.kind,
+                usage=usage,
+                cost=cost,
+            )
+        )
+
+    def _estimate(self) -> Usage:
+        request = self._attempt.request
+        given = sum(estimate(p.text) for m in request.messages for p in m.parts if _is_text(p))
+        written = (sum(map(len, self._text)) + self._reasoned) // 3
+        return Usage(input=given + estimate(request.system), output=written, estimated=True)
+
+    def _say(self, event: AnyEvent) -> None:
+        self._desk.store.journal.append(self._attempt.session, event, at=now_ms())
+
+
+def _never_served(failure: Failure | None) -> bool:
+    """Whether the service turned the request away, so that nothing can have been spent."""
+    return failure is not None and not isinstance(failure, (BrokenStream, TimedOut))
+
+
+def _is_text(part: object) -> bool:
+    return isinstance(part, TextPart)
+
+
+def _bytes(message: Message) -> int:
+    return 16 + len(msgspec.json.encode(message.parts))

@@ -1,0 +1,59 @@
+"""From gauges to the band of the house."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, get_args
+
+from router.policy_table import Policy
+from store.events import Band, Gauge
+
+BANDS: Final[tuple[Band, ...]] = get_args(Band)
+
+
+def house_gauge(gauges: Iterable[Gauge], orchestrator: str | None) -> Gauge | None:
+    """The gauge that binds: the highest among the orchestrator's account and every budget over
+    all accounts. `None` when none of them is known."""
+    known = [
+        gauge
+        for gauge in gauges
+        if gauge.percent is not None and gauge.account in (None, orchestrator)
+    ]
+    return max(known, key=lambda gauge: gauge.percent or 0.0, default=None)
+
+
+def at_present(gauges: Mapping[str, Gauge], now: int) -> list[Gauge]:
+    """The gauges whose window has not reset since they were measured."""
+    return [g for g in gauges.values() if g.resets_at is None or g.resets_at > now]
+
+
+def band_for(
+    gauge: Gauge | None, before: Band, policy: Policy, *, all_exhausted: bool = False
+) -> Band:
+    """The band at a gauge, coming from another: upwards at once, downwards only when usage lies
+    `policy.hysteresis` points below the threshold.
+
+    An account alone lifts the house to background-only at most: local-only needs a budget over
+    all accounts to be spent, or every cloud account (`all_exhausted`).
+    """
+    if all_exhausted:
+        return "local-only"
+    if gauge is None or gauge.percent is None:
+        return "normal"
+    ceiling: Band = "local-only" if gauge.account is None else "background-only"
+    percent = gauge.percent
+    up = _reached(percent, policy)
+    if BANDS.index(up) < BANDS.index(before):
+        held = _reached(percent + policy.hysteresis, policy)
+        up = _lower(held, before)
+    return _lower(up, ceiling)
+
+
+def _lower(one: Band, other: Band) -> Band:
+    return one if BANDS.index(one) <= BANDS.index(other) else other
+
+
+def _reached(percent: float, policy: Policy) -> Band:
+    reached: Band = "normal"
+    for band in BANDS[1:]:
+        if percent >= policy.thresholds[band]:
+            reached = band
+    return reached

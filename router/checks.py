@@ -1,0 +1,62 @@
+"""What `butler doctor` asks: which tiers can answer, and what mends those that can't."""
+
+import asyncio
+
+from router.asking import TierCheck
+from router.config import ModelRef
+from router.providers.base import BadKey, Failure, Missing, Unreachable
+from router.services import Services
+from store.events import Tier
+
+
+async def check_tiers(services: Services, *, online: bool) -> list[TierCheck]:
+    """One line for each configured model, in the order of the ladder."""
+    checks = [_check(services, tier, ref, online=online) for tier, ref in services.config.ladder()]
+    return list(await asyncio.gather(*checks))
+
+
+async def _check(services: Services, tier: Tier, ref: ModelRef, *, online: bool) -> TierCheck:
+    if ref.account not in services.keeper.ready:
+        return _line(tier, ref, "no key", "butler init")
+    if not online:
+        return await _offline(services, tier, ref)
+    try:
+        model = await services.connections.model(ref.account)
+        names = await model.models()
+    except Failure as failure:
+        return _line(tier, ref, str(failure), _remedy(failure, services, ref))
+    if (
+        names
+        and ref.model not in names
+        and services.config.accounts[ref.account].wire != "embedded"
+    ):
+        return _line(tier, ref, f"{ref.account} offers no {ref.model}", "butler config edit")
+    return _line(tier, ref, "answers", ready=True)
+
+
+async def _offline(services: Services, tier: Tier, ref: ModelRef) -> TierCheck:
+    missing = await asyncio.to_thread(services.connections.lacks, ref.account)
+    if missing:
+        return _line(tier, ref, missing, "butler ask hello", ready=True)
+    return _line(tier, ref, "has what it needs", ready=True)
+
+
+def _remedy(failure: Failure, services: Services, ref: ModelRef) -> str:
+    if isinstance(failure, BadKey):
+        return "butler init"
+    if isinstance(failure, Unreachable) and services.config.accounts[ref.account].wire == "ollama":
+        return "ollama serve"
+    return "" if isinstance(failure, Missing) else "butler doctor --online"
+
+
+def _line(
+    tier: Tier, ref: ModelRef, detail: str, remedy: str = "", *, ready: bool = False
+) -> TierCheck:
+    return TierCheck(
+        tier=tier,
+        account=ref.account,
+        model=ref.model,
+        ready=ready,
+        detail=detail,
+        remedy=remedy,
+    )

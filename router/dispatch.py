@@ -1,0 +1,254 @@
+"""One request down its candidates: reserve, stream, fail over, settle.
+
+Every call of every kind goes through here, so each is metered and each obeys the same health.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+from store.opening import Store
+
+from router import attempts
+from router.attempts import Attempt, Ended
+from router.catalogue import Catalogue
+from router.clock import now_ms
+from router.config import Config, ModelRef
+from router.connections import Connections
+from router.context import Fitted, continued
+from router.keeper import Keeper
+from router.providers.base import (
+    BadRequest,
+    ContextTooLong,
+    Failure,
+    Missing,
+    Refused,
+    Request,
+)
+from store.events import (
+    AnyEvent,
+    Candidate,
+    ModelSwitched,
+    ReplyFailed,
+    ReplyFinished,
+    ReplyStarted,
+    Tier,
+    Usage,
+)
+
+log = logging.getLogger(__name__)
+
+Prepare = Callable[[int, bool], Fitted]
+"""Messages that fit into so many tokens, for a local model or not."""
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted, whoever serves it."""
+
+    session: str
+    prompt: str
+    reply: str
+    kind: str
+    """What the ledger books it under."""
+    system: Callable[[Tier], str]
+    """The system prompt for a model of that tier."""
+    prepare: Prepare
+    candidates: Sequence[Candidate]
+    max_output: int
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
+    failure: str = ""
+    """Empty when the reply finished."""
+    message: str = ""
+    tier: Tier | None = None
+    model: str = ""
+    usage: Usage = msgspec.field(default_factory=Usage)
+    cost: float | None = 0.0
+
+
+class Dispatcher:
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        keeper: Keeper,
+        connections: Connections,
+        catalogue: Catalogue,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.keeper = keeper
+        self.connections = connections
+        self.catalogue = catalogue
+
+    async def run(self, call: Call) -> Outcome:
+        """Answer with the first candidate that can. The outcome is in the journal when it returns.
+
+        A cancellation ends the reply as cancelled, what was spent is settled, and it goes on.
+        """
+        return await _Run(self, call).run()
+
+
+class _Run:
+    """One call on its way down the candidates."""
+
+    def __init__(self, desk: Dispatcher, call: Call) -> None:
+        self._desk = desk
+        self._call = call
+        self._spent = Usage()
+        self._cost: float | None = 0.0
+        self._text = ""
+        self._problems: list[str] = []
+
+    async def run(self) -> Outcome:
+        passed = [c for c in self._call.candidates if c.passed_over]
+        self._problems = [f"{c.tier} {c.passed_over}" for c in passed]
+        for candidate in self._call.candidates:
+            if not candidate.passed_over:
+                outcome = await self._try(candidate)
+                if outcome is not None:
+                    return outcome
+        return self._fail("no-tier", nobody(self._problems))
+
+    async def _try(self, candidate: Candidate) -> Outcome | None:
+        """The outcome, or `None` when the next candidate should have a go."""
+        ended = await self._attempt(candidate, room=1.0)
+        if isinstance(ended.failure, ContextTooLong) and not ended.text:
+            # Our estimate was too low for this model's vocabulary: once more with less history.
+            ended = await self._attempt(candidate, room=0.5)
+        self._count(candidate, ended)
+        if ended.cancelled:
+            self._fail("cancelled", "Interrupted.")
+            raise ended.cancelled
+        if ended.failure is None:
+            return self._finish(candidate, ended)
+        self._judge(candidate, ended.failure)
+        if isinstance(ended.failure, Refused):
+            return self._fail(ended.failure.name, f"{candidate.model} declined: {ended.failure}")
+        return None
+
+    async def _attempt(self, candidate: Candidate, room: float) -> Ended:
+        ref = ModelRef(candidate.account, candidate.model)
+        local = candidate.tier == "T4"
+        context = self._desk.catalogue.facts(ref).context
+        wanted = self._desk.config.settings(ref).max_output or self._call.max_output
+        output = min(wanted, context // 2)
+        fitted = self._call.prepare(int((context - output - _SPARE) * room), local)
+        messages = continued(fitted.messages, self._text) if self._text else fitted.messages
+        request = Request(
+            model=candidate.model,
+            messages=messages,
+            system=self._call.system(candidate.tier),
+            max_output_tokens=output,
+            connect_timeout=self._desk.config.limits.connect,
+        )
+        attempt = Attempt(
+            desk=self._desk,
+            session=self._call.session,
+            reply=self._call.reply,
+            kind=self._call.kind,
+            candidate=candidate,
+            request=request,
+            offset=len(self._text),
+            begin=lambda: self._begin(candidate),
+        )
+        return await attempts.run(attempt)
+
+    def _begin(self, candidate: Candidate) -> None:
+        """Say who answers now. Not before the call is granted: nobody else is named."""
+        why = "; ".join(dict.fromkeys(self._problems))
+        if self._text:
+            event = ModelSwitched(
+                reply=self._call.reply,
+                tier=candidate.tier,
+                model=candidate.model,
+                account=candidate.account,
+                why=why,
+                offset=len(self._text),
+            )
+        else:
+            event = ReplyStarted(
+                reply=self._call.reply,
+                prompt=self._call.prompt,
+                tier=candidate.tier,
+                model=candidate.model,
+                account=candidate.account,
+                why=why,
+            )
+        self._say(event)
+
+    def _count(self, candidate: Candidate, ended: Ended) -> None:
+        self._text += ended.text
+        self._spent = add(self._spent, ended.usage)
+        self._cost = None if self._cost is None or ended.cost is None else self._cost + ended.cost
+
+    def _judge(self, candidate: Candidate, failure: Failure) -> None:
+        ref = ModelRef(candidate.account, candidate.model)
+        self._desk.keeper.failed(ref, failure)
+        log.info("%s %s failed: %s: %s", candidate.tier, ref, failure.name, failure)
+        if self._text:
+            self._problems = []  # a seam names its own reason; the earlier ones are told already
+        told = str(failure) if isinstance(failure, (BadRequest, Missing)) else ""
+        self._problems.append(f"{candidate.tier} {told or attempts.phrase(failure)}")
+
+    def _finish(self, candidate: Candidate, ended: Ended) -> Outcome:
+        self._desk.keeper.succeeded(ModelRef(candidate.account, candidate.model))
+        self._say(
+            ReplyFinished(
+                reply=self._call.reply,
+                text=self._text,
+                stop_reason=ended.stop_reason,
+                usage=self._spent,
+                cost=self._cost,
+            )
+        )
+        return Outcome(
+            text=self._text,
+            tier=candidate.tier,
+            model=candidate.model,
+            usage=self._spent,
+            cost=self._cost,
+        )
+
+    def _fail(self, failure: str, message: str) -> Outcome:
+        self._say(
+            ReplyFailed(
+                reply=self._call.reply,
+                prompt=self._call.prompt,
+                text=self._text,
+                failure=failure,
+                message=message,
+                usage=self._spent,
+                cost=self._cost,
+            )
+        )
+        return Outcome(
+            text=self._text, failure=failure, message=message, usage=self._spent, cost=self._cost
+        )
+
+    def _say(self, event: AnyEvent) -> None:
+        self._desk.store.journal.append(self._call.session, event, at=now_ms())
+
+
+_SPARE: Final = 64
+"""Tokens left free for the template a service wraps messages in."""
+
+
+def nobody(problems: Sequence[str]) -> str:
+    """One sentence for when no candidate could answer."""
+    tried = "; ".join(dict.fromkeys(problems)) or "no model is configured for this"
+    return f"No tier could answer ({tried}). Your prompt is kept; run: butler doctor"
+
+
+def add(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        input=one.input + other.input,
+        output=one.output + other.output,
+        cache_read=one.cache_read + other.cache_read,
+        cache_write=one.cache_write + other.cache_write,
+        reasoning=one.reasoning + other.reasoning,
+        estimated=one.estimated or other.estimated,
+    )

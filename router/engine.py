@@ -1,0 +1,356 @@
+"""The only door for the screen and for scripts: submit, spawn, decide, cancel, subscribe.
+
+Effects happen here and below, on live commands. Opening a session starts nothing but the repair
+of what a dead program left open in it.
+"""
+
+import asyncio
+import logging
+import os
+import uuid
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from store.opening import Store
+
+from router import reading, recovery
+from router.asking import EngineError, Prompt, SpawnTask, TierCheck
+from router.checks import check_tiers
+from router.clock import now_ms
+from router.config import Config
+from router.lane import Lane, Waiting, title_of
+from router.opening import open_services, prepare
+from router.places import Places
+from router.spawning import Spawner
+from router.view import View
+from store.errors import SessionBusy
+from store.events import (
+    ApprovalAsked,
+    ApprovalGiven,
+    PromptSubmitted,
+    ReplyFailed,
+    SessionStarted,
+    SessionStateChanged,
+    SessionTitled,
+)
+from store.subscription import Subscription
+
+if TYPE_CHECKING:
+    from store.lease import Lease
+
+__all__ = ["Engine", "EngineError", "Prompt", "SpawnTask", "TierCheck"]
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Owns every task that runs, on the loop it was entered on."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        places: Places,
+        *,
+        workspace: Path,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.store = store
+        self.workspace = workspace
+        self._places = places
+        self._environ = environ
+        self._services = open_services(config, store, places, workspace, environ)
+        self._lanes: dict[str, Lane] = {}
+        self._leases: dict[str, Lease] = {}
+        self._begun: set[str] = set()
+        self._children: dict[str, list[str]] = {}
+        self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        self._asked: dict[str, tuple[str, ApprovalAsked]] = {}
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force; its local tier is what was found."""
+        return self._services.config
+
+    async def __aenter__(self) -> Self:
+        started: asyncio.Future[asyncio.TaskGroup] = asyncio.get_running_loop().create_future()
+        self._root = asyncio.create_task(self._hold(started), name="engine")
+        self._tasks = await started
+        self._spawner = Spawner(self._services, self._tasks, self._adopt)
+        self._tasks.create_task(self._prepare(), name="prepare")
+        self._tasks.create_task(self._listen(), name="listen")
+        return self
+
+    async def _hold(self, started: "asyncio.Future[asyncio.TaskGroup]") -> None:
+        """Keep the tasks together until this one is cancelled: then all of them are."""
+        async with asyncio.TaskGroup() as tasks:
+            started.set_result(tasks)
+            await asyncio.get_running_loop().create_future()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._spawner.closing = True
+        self._root.cancel()
+        await asyncio.wait({self._root})
+        await self._services.connections.aclose()
+        for lease in self._leases.values():
+            lease.release()
+        if not self._root.cancelled() and (broken := self._root.exception()) is not None:
+            log.error("a task of the engine failed", exc_info=broken)
+
+    # --- sessions --------------------------------------------------------------------------------
+
+    def begin(self) -> str:
+        """The id of a new chat. Nothing is written before its first prompt."""
+        session = uuid.uuid4().hex
+        self._begun.add(session)
+        return session
+
+    async def open(self, session: str) -> View:
+        """A session ready to go on, what a dead program left in it ended.
+
+        Raises:
+            SessionNotFound: there is none of this id.
+            SessionBusy: another process writes it; `fork` or a replay can be had.
+        """
+        row = await asyncio.to_thread(self.store.sessions.get, session)
+        if row.id not in self._leases:
+            await self._take(row.id)
+            await asyncio.to_thread(recovery.repair, self.store, row.id)
+        view = await asyncio.to_thread(reading.open_view, self.store, row.id)
+        for asked in view.approvals:
+            self._asked[asked.approval] = (row.id, asked)
+        return view
+
+    async def fork(self, session: str) -> str:
+        """A copy of a session as it stands, to go on with; its id."""
+        row = await asyncio.to_thread(self.store.sessions.get, session)
+        last = self.store.journal.last_seq()
+        return await asyncio.to_thread(self.store.sessions.fork, row.id, last)
+
+    async def earlier(self, view: View, count: int = reading.OPENING) -> View:
+        return await asyncio.to_thread(reading.with_earlier, self.store, view, count)
+
+    async def title(self, session: str, title: str) -> None:
+        await self._services.say(session, SessionTitled(title=title_of(title)))
+
+    async def _adopt(self, child: str, parent: str | None) -> None:
+        """Take a spawned session as ours, and let those who listen to its parent hear it."""
+        await self._take(child)
+        if parent is not None and child not in self._children.setdefault(parent, []):
+            self._children[parent].append(child)
+            for subscription in self._subscriptions:
+                if subscription.wants(parent):
+                    await subscription.add(child)
+
+    async def _take(self, session: str) -> None:
+        if session not in self._leases:
+            lease = await asyncio.to_thread(self.store.sessions.lease, session)
+            if lease is None:
+                raise SessionBusy(
+                    "Another Butler has this session open; fork it, or replay it read-only."
+                )
+            self._leases[session] = lease
+
+    # --- doing -----------------------------------------------------------------------------------
+
+    async def submit(self, session: str, prompt: Prompt) -> str:
+        """Put a prompt in a chat's line; its id, once it is on disk.
+
+        Raises:
+            EngineError: it is empty, or the session is none that takes prompts.
+            SessionBusy: another process writes the session.
+            StoreError: it could not be kept. Nothing was sent.
+        """
+        if not prompt.text.strip() and not prompt.attachments:
+            raise EngineError("The prompt is empty; type something first.")
+        await self._take(session)
+        prompt_id = uuid.uuid4().hex
+        said = PromptSubmitted(
+            prompt=prompt_id,
+            text=prompt.text,
+            attachments=prompt.attachments,
+            tier=prompt.tier,
+            model=prompt.model,
+            critical=prompt.critical,
+            private=prompt.private,
+        )
+        if session in self._begun:
+            started = SessionStarted(
+                kind="chat",
+                title="private" if prompt.private else title_of(prompt.text),
+                workspace=str(self.workspace),
+            )
+            await self._services.say(session, started, said)
+            self._begun.discard(session)
+        else:
+            await self._services.say(session, said)
+        self._lane(session).put(Waiting(prompt_id, prompt))
+        return prompt_id
+
+    async def spawn(self, task: SpawnTask) -> str:
+        """Start a session beside the chat; its id, at once. It runs when there is room."""
+        parent = task.parent
+        if parent is not None and parent in self._begun:
+            await self._take(parent)
+            title = task.title or title_of(task.task)
+            workspace = str(self.workspace)
+            await self._services.say(
+                parent, SessionStarted(kind="chat", title=title, workspace=workspace)
+            )
+            self._begun.discard(parent)
+        return await self._spawner.spawn(task)
+
+    async def retry(self, session: str) -> None:
+        """Run a spawned session that has ended once more.
+
+        Raises:
+            EngineError: it still runs.
+        """
+        await self._spawner.retry(session)
+
+    async def cancel(self, session: str) -> bool:
+        """Interrupt the answer under way in a chat, or a whole spawned session; False if nothing
+        ran. Prompts in line stay in line."""
+        lane = self._lanes.get(session)
+        return (lane is not None and lane.cancel()) or self._spawner.cancel(session)
+
+    async def decide(self, approval: str, choice: str, reason: str = "") -> None:
+        """Answer what the user was asked. It can be answered once.
+
+        Raises:
+            EngineError: it is not open, or `choice` is none of its choices.
+        """
+        found = self._asked.get(approval)
+        if found is None:
+            raise EngineError("This question is no longer open.")
+        session, asked = found
+        if choice not in asked.choices:
+            raise EngineError(
+                f"{choice!r} is no answer here; there are: {', '.join(asked.choices)}."
+            )
+        del self._asked[approval]
+        await self._services.say(
+            session,
+            ApprovalGiven(approval=approval, digest=asked.digest, choice=choice, reason=reason),
+            SessionStateChanged(state="open"),
+        )
+        if asked.kind == "secret":
+            await self._cleared(session, asked.prompt, choice)
+
+    async def _cleared(self, session: str, prompt_id: str, choice: str) -> None:
+        """Go on with a prompt that holds a secret as the user decided, now or after a restart."""
+        if choice == "reject":
+            message = "Not sent, as you decided. The prompt is kept here."
+            self._services.say(
+                session,
+                ReplyFailed(
+                    reply=uuid.uuid4().hex,
+                    prompt=prompt_id,
+                    text="",
+                    failure="cancelled",
+                    message=message,
+                ),
+            )
+            return
+        said = await asyncio.to_thread(self._prompt, session, prompt_id)
+        prompt = Prompt(
+            text=said.text,
+            attachments=said.attachments,
+            tier=said.tier if choice == "send" else None,
+            model=said.model if choice == "send" else None,
+            critical=said.critical,
+            private=said.private or choice == "approve",
+        )
+        self._lane(session).put(Waiting(prompt_id, prompt, cleared=True))
+
+    def _prompt(self, session: str, prompt_id: str) -> PromptSubmitted:
+        for entry in self.store.journal.read(session, deltas=False):
+            if isinstance(entry.event, PromptSubmitted) and entry.event.prompt == prompt_id:
+                return entry.event
+        raise EngineError("The prompt in question is gone from the session.")
+
+    async def idle(self, session: str) -> None:
+        """Wait until nothing runs or stands in line for a session."""
+        lane = self._lanes.get(session)
+        if lane is not None:
+            await lane.idle()
+        await self._spawner.idle(session)
+
+    # --- hearing ---------------------------------------------------------------------------------
+
+    def subscribe(self, *sessions: str) -> Subscription:
+        """The events of these sessions, of those they spawn, and of the house."""
+        children = [child for parent in sessions for child in self._children.get(parent, ())]
+        subscription = self.store.journal.subscribe(*sessions, *children)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    async def check(self, *, online: bool = False) -> list[TierCheck]:
+        """What each tier lacks. `online` also asks the services for their models; no tokens."""
+        await self._services.ready.wait()
+        return await check_tiers(self._services, online=online)
+
+    async def reconfigure(self, config: Config) -> None:
+        """Go on with another configuration. What runs ends as it began."""
+        await self._services.connections.aclose()
+        self._services = open_services(
+            config, self.store, self._places, self.workspace, self._environ
+        )
+        self._spawner.services = self._services
+        for lane in self._lanes.values():
+            lane.services = self._services
+        await self._prepare()
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _lane(self, session: str) -> Lane:
+        if session not in self._lanes:
+            self._lanes[session] = Lane(
+                self._services, session, self._tasks, self._spawner.spawn, self._ask
+            )
+        return self._lanes[session]
+
+    async def _ask(self, session: str, asked: ApprovalAsked) -> None:
+        self._asked[asked.approval] = (session, asked)
+        await self._services.say(session, asked)
+
+    async def _prepare(self) -> None:
+        """Get ready, whatever happens: a prompt must meet a failure it can show, not silence."""
+        try:
+            await self._prepared()
+        except Exception:
+            log.exception("getting ready")
+        finally:
+            self._services.ready.set()
+
+    async def _prepared(self) -> None:
+        services = self._services
+        await prepare(services, self._environ)
+        dead = await asyncio.to_thread(
+            recovery.settle_dead, self.store, services.catalogue, now_ms()
+        )
+        if dead:
+            log.info("settled %d calls of programs that ended in mid-call", dead)
+        await asyncio.to_thread(self._repair_orphans)
+        await services.keeper.recount()
+
+    def _repair_orphans(self) -> None:
+        for row in self.store.sessions.orphans():
+            lease = self.store.sessions.lease(row.id)
+            if lease is not None:
+                recovery.repair(self.store, row.id)
+                lease.release()
+
+    async def _listen(self) -> None:
+        """Hear what other copies of the program do to the house."""
+        async with self.store.journal.subscribe() as heard:
+            async for entries in heard:
+                self._services.keeper.heard(entries)

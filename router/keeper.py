@@ -1,0 +1,182 @@
+"""Keeps the house: gauges, band and health, as events of the journal."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import tzinfo
+
+from store.opening import Store
+
+from router import bands, gauges, health
+from router.catalogue import Catalogue
+from router.clock import now_ms
+from router.config import Budget, Config, ModelRef
+from router.fold import fold_house
+from router.policy import Facts
+from router.policy_table import Policy
+from router.providers.base import Failure
+from router.view import House
+from store.events import (
+    AnyEvent,
+    BandChanged,
+    Entry,
+    Gauge,
+    GaugeChanged,
+    HealthChanged,
+)
+from store.ledger import Limit
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """The house as this process knows it: its own events at once, those of others as they come."""
+
+    def __init__(
+        self, config: Config, store: Store, policy: Policy, catalogue: Catalogue, zone: tzinfo
+    ) -> None:
+        self.config = config
+        self._store = store
+        self._policy = policy
+        self._catalogue = catalogue
+        self._zone = zone
+        self._failures: dict[str, int] = {}
+        self.ready: frozenset[str] = frozenset()
+        self.house = House()
+        for entry in store.journal.house_at():
+            self.house = fold_house(self.house, entry.event)
+
+    def say(self, event: AnyEvent) -> None:
+        """Journal an event of the house, and know it at once."""
+        self.house = fold_house(self.house, event)
+        self._store.journal.append(None, event)
+
+    def heard(self, entries: Iterable[Entry]) -> None:
+        """Take in what other processes did. Our own entries have no number yet and are known."""
+        for entry in entries:
+            if entry.session is None and entry.seq:
+                self.house = fold_house(self.house, entry.event)
+
+    def facts(self) -> Facts:
+        """What the policy must know now. Needs `Catalogue.learn` to have run."""
+        refs = [ref for _, ref in self.config.ladder()]
+        said = {str(ref): self.config.settings(ref).cheaper for ref in refs}
+        return Facts(
+            band=self.house.band,
+            now=now_ms(),
+            health=self.house.health,
+            ready=self.ready,
+            prices={str(ref): self._catalogue.blended(ref) for ref in refs},
+            cheaper={key: cheaper for key, cheaper in said.items() if cheaper is not None},
+        )
+
+    # --- health ----------------------------------------------------------------------------------
+
+    def succeeded(self, ref: ModelRef) -> None:
+        self._failures.pop(str(ref), None)
+        known = self.house.health.get(str(ref))
+        if known is None or known.state != "ready":
+            self.say(HealthChanged(account=ref.account, model=ref.model, state="ready"))
+
+    def failed(self, ref: ModelRef, failure: Failure) -> None:
+        times = self._failures.get(str(ref), 0) + 1
+        verdict = health.after(failure, times, now_ms())
+        if verdict is None:
+            return
+        self._failures[str(ref)] = times
+        self.say(
+            HealthChanged(
+                account=ref.account,
+                model=ref.model,
+                state=verdict.state,
+                reason=failure.name,
+                until=verdict.until,
+            )
+        )
+
+    # --- gauges and band -------------------------------------------------------------------------
+
+    def limits(self, ref: ModelRef) -> list[Limit]:
+        """The budgets a call on a model counts against."""
+        now = now_ms()
+        return [
+            Limit(
+                account=budget.account,
+                model=budget.model,
+                unit=budget.unit,
+                since=gauges.span(budget.window, now, self._zone).since,
+                amount=budget.limit,
+            )
+            for budget in self.config.budgets
+            if budget.account in (None, ref.account) and budget.model in (None, ref.model)
+        ]
+
+    def reported(self, account: str, headers: Mapping[str, str]) -> None:
+        """Take in the windows that a service reported with an answer."""
+        for gauge in gauges.of_headers(account, headers, now_ms()):
+            self._gauge(gauge)
+        self._band()
+
+    async def recount(self) -> None:
+        """Bring the budgets' gauges and the band up to date with the ledger."""
+        for gauge in await asyncio.to_thread(self._budget_gauges):
+            self._gauge(gauge)
+        self._band()
+
+    def _budget_gauges(self) -> list[Gauge]:
+        now = now_ms()
+        return [self._budget_gauge(budget, now) for budget in self.config.budgets]
+
+    def _budget_gauge(self, budget: Budget, now: int) -> Gauge:
+        since = gauges.span(budget.window, now, self._zone).since
+        used = self._store.ledger.used(since=since, account=budget.account, model=budget.model)
+        figures = {"usd": used.cost, "tokens": used.tokens, "requests": used.requests}
+        return gauges.of_budget(budget, float(figures[budget.unit]), now, self._zone)
+
+    def _gauge(self, gauge: Gauge) -> None:
+        known = self.house.gauges.get(gauge.key)
+        if known is None or _differs(known, gauge):
+            self.say(GaugeChanged(gauge=gauge))
+
+    def _band(self) -> None:
+        now = now_ms()
+        current = bands.at_present(self.house.gauges, now)
+        binding = bands.house_gauge(current, self._orchestrator())
+        after = bands.band_for(
+            binding, self.house.band, self._policy, all_exhausted=self._all_exhausted(now)
+        )
+        percent = None if binding is None else binding.percent
+        binds = "" if binding is None else binding.key
+        if (after, percent, binds) != (self.house.band, self.house.percent, self.house.binds):
+            self.say(BandChanged(before=self.house.band, after=after, percent=percent, binds=binds))
+
+    def _orchestrator(self) -> str | None:
+        first = next(iter(self.config.tiers.get("T0", ())), None)
+        return None if first is None else first.account
+
+    def _all_exhausted(self, now: int) -> bool:
+        """Whether every cloud account that could serve has spent its quota."""
+        cloud: dict[str, list[bool]] = {}
+        for tier, ref in self.config.ladder():
+            if tier != "T4" and ref.account in self.ready:
+                cloud.setdefault(ref.account, []).append(self._exhausted(ref, now))
+        return bool(cloud) and all(all(models) for models in cloud.values())
+
+    def _exhausted(self, ref: ModelRef, now: int) -> bool:
+        known = self.house.health.get(str(ref))
+        return (
+            known is not None
+            and known.state == "exhausted"
+            and (known.until is None or known.until > now)
+        )
+
+
+def _differs(known: Gauge, gauge: Gauge) -> bool:
+    """Whether there is something new to say: another figure or another window, or the same one
+    measured a good while later."""
+    same = (known.percent, known.resets_at, known.limit) == (
+        gauge.percent,
+        gauge.resets_at,
+        gauge.limit,
+    )
+    return not same or gauge.measured_at - known.measured_at > 60_000

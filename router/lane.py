@@ -1,0 +1,274 @@
+"""A chat's prompts, answered one after the other."""
+
+import asyncio
+import hashlib
+import logging
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from router import context, house_rules, intent, reading, secrets
+from router.asking import Prompt, SpawnTask
+from router.dispatch import Call
+from router.policy import Ask, Refusal
+from router.providers.base import Failure
+from router.services import Services
+from router.view import View
+from store.errors import StoreError
+from store.events import (
+    ApprovalAsked,
+    Attachment,
+    Candidate,
+    Note,
+    ReplyFailed,
+    RouteDecided,
+    SessionStateChanged,
+)
+
+log = logging.getLogger(__name__)
+
+_SHOWN = """{kinds}
+approve: only the local tier sees it, now and later in this conversation
+reject: it is not sent at all
+send: it goes out as it is"""
+
+Spawn = Callable[[SpawnTask], Awaitable[str]]
+Ask_ = Callable[[str, ApprovalAsked], Awaitable[None]]
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A prompt that is on disk and not yet answered."""
+
+    id: str
+    prompt: Prompt
+    cleared: bool = False
+    """The user has decided about what it holds: it is not asked about again."""
+
+
+class Lane:
+    """One session's queue. What is queued stays queued when the answer under way is cancelled."""
+
+    def __init__(
+        self,
+        services: Services,
+        session: str,
+        tasks: asyncio.TaskGroup,
+        spawn: Spawn,
+        ask: Ask_,
+    ) -> None:
+        self.services = services
+        self._session = session
+        self._tasks = tasks
+        self._spawn = spawn
+        self._ask = ask
+        self._queue: deque[Waiting] = deque()
+        self._answering: asyncio.Task[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._dispatched = ""
+        """The prompt whose fate is the dispatcher's to tell."""
+        self._told_dropped = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def put(self, waiting: Waiting) -> None:
+        self._queue.append(waiting)
+        if self._worker is None:
+            self._idle.clear()
+            self._worker = self._tasks.create_task(self._work(), name=f"lane {self._session}")
+
+    def cancel(self) -> bool:
+        """Interrupt the answer under way; False if there is none."""
+        return self._answering is not None and self._answering.cancel()
+
+    async def idle(self) -> None:
+        await self._idle.wait()
+
+    async def _work(self) -> None:
+        try:
+            while self._queue:
+                waiting = self._queue.popleft()
+                self._answering = asyncio.create_task(self._guarded(waiting))
+                await asyncio.wait({self._answering})
+        finally:
+            if self._answering is not None and not self._answering.done():
+                self._answering.cancel()
+                await asyncio.wait({self._answering})
+            self._answering = None
+            self._worker = None
+            self._idle.set()
+
+    async def _guarded(self, waiting: Waiting) -> None:
+        """Answer, and turn whatever was not foreseen into a failure that can be read."""
+        try:
+            await self._answer(waiting)
+        except Refusal as refusal:
+            self._failed(waiting, "refused-by-policy", str(refusal))
+        except (Failure, StoreError) as failure:
+            self._failed(waiting, "failed", str(failure))
+        except asyncio.CancelledError:
+            # Once a model is asked, the dispatcher tells of the cancellation itself.
+            if self._dispatched != waiting.id:
+                self._failed(waiting, "cancelled", "Interrupted.")
+        except Exception:
+            log.exception("answering %s", waiting.id)
+            message = "Something in Butler itself went wrong; the log has it. Your prompt is kept."
+            self._failed(waiting, "internal", message)
+
+    def _failed(self, waiting: Waiting, failure: str, message: str) -> None:
+        self.services.say(
+            self._session,
+            ReplyFailed(
+                reply=uuid.uuid4().hex,
+                prompt=waiting.id,
+                text="",
+                failure=failure,
+                message=message,
+            ),
+        )
+
+    # --- one prompt ------------------------------------------------------------------------------
+
+    async def _answer(self, waiting: Waiting) -> None:
+        services = self.services
+        await services.ready.wait()
+        if await self._must_ask(waiting):
+            return
+        decision = intent.decide(waiting.prompt.text, attached=bool(waiting.prompt.attachments))
+        if decision.executor == "background":
+            await self._background(waiting, decision)
+        else:
+            await self._directly(waiting, decision)
+
+    async def _directly(self, waiting: Waiting, decision: intent.Decision) -> None:
+        services = self.services
+        candidates = services.candidates(_ask(waiting.prompt, "main"))
+        # Awaited: once the route is on disk so is all before it, and the view read is complete.
+        await services.say(self._session, self._route(waiting, decision, candidates))
+        view = await asyncio.to_thread(
+            reading.open_view, services.store, self._session, HISTORY_MESSAGES
+        )
+        call = Call(
+            session=self._session,
+            prompt=waiting.id,
+            reply=uuid.uuid4().hex,
+            kind="chat",
+            system=lambda tier: house_rules.for_chat(tier, services.config.instructions),
+            prepare=lambda room, local: self._fit(view, waiting.id, room, local=local),
+            candidates=candidates,
+            max_output=services.config.sessions.max_output,
+        )
+        self._dispatched = waiting.id
+        await services.dispatcher.run(call)
+        await services.keeper.recount()
+
+    def _fit(self, view: View, prompt: str, room: int, *, local: bool) -> context.Fitted:
+        """Fit the history into a candidate's room, and say so when some has to stay out."""
+        fitted = context.fit(context.turns(view.messages, prompt), room, local=local)
+        if fitted.dropped and not self._told_dropped:
+            self._told_dropped = True
+            text = "The oldest turns no longer fit into this model's window and are left out."
+            self.services.say(self._session, Note(level="info", text=text))
+        return fitted
+
+    async def _background(self, waiting: Waiting, decision: intent.Decision) -> None:
+        services, prompt = self.services, waiting.prompt
+        candidates = services.candidates(_ask(prompt, "background"))
+        route = self._route(waiting, decision, candidates)
+        task = SpawnTask(
+            task=prompt.text,
+            title=_title(prompt.text, prompt.attachments),
+            attachments=prompt.attachments,
+            parent=self._session,
+            tier=prompt.tier,
+            model=prompt.model,
+            private=prompt.private,
+        )
+        await services.say(self._session, route)
+        await self._spawn(task)
+
+    def _route(
+        self, waiting: Waiting, decision: intent.Decision, candidates: tuple[Candidate, ...]
+    ) -> RouteDecided:
+        house = self.services.keeper.house
+        first = next((i for i, c in enumerate(candidates) if not c.passed_over), None)
+        marked = tuple(
+            msgspec.structs.replace(c, chosen=True) if i == first else c
+            for i, c in enumerate(candidates)
+        )
+        return RouteDecided(
+            prompt=waiting.id,
+            kind=decision.kind,
+            executor=decision.executor,
+            confidence=decision.confidence,
+            band=house.band,
+            percent=house.percent,
+            candidates=marked,
+            reason=decision.reason,
+        )
+
+    # --- secrets ---------------------------------------------------------------------------------
+
+    async def _must_ask(self, waiting: Waiting) -> bool:
+        """Whether the user has to decide first: what looks like a secret would leave here."""
+        prompt = waiting.prompt
+        if waiting.cleared or prompt.private or not self._cloud():
+            return False
+        texts = [prompt.text, *(attachment.text for attachment in prompt.attachments)]
+        found = [f for text in texts for f in await asyncio.to_thread(secrets.find, text)]
+        if not found:
+            return False
+        kinds = ", ".join(dict.fromkeys(f"{f.kind} in line {f.line}" for f in found[:3]))
+        shown = _SHOWN.format(kinds=kinds)
+        await self._ask(
+            self._session,
+            ApprovalAsked(
+                approval=uuid.uuid4().hex,
+                kind="secret",
+                question="This looks like a secret. Answer it on this machine only?",
+                shown=shown,
+                digest=hashlib.sha256(shown.encode()).hexdigest(),
+                choices=("approve", "reject", "send"),
+                prompt=waiting.id,
+            ),
+        )
+        self.services.say(self._session, SessionStateChanged(state="waiting", reason="a secret"))
+        return True
+
+    def _cloud(self) -> bool:
+        """Whether any service outside this machine could be asked at all."""
+        services = self.services
+        return any(
+            tier != "T4" and ref.account in services.keeper.ready
+            for tier, ref in services.config.ladder()
+        )
+
+
+HISTORY_MESSAGES = 120
+"""Messages of history that are looked at for a request; the model's window decides how many of
+them go in."""
+
+
+def _ask(prompt: Prompt, work: str) -> Ask:
+    return Ask(
+        work="background" if work == "background" else "main",
+        tier=prompt.tier,
+        model=prompt.model,
+        critical=prompt.critical,
+        private=prompt.private,
+    )
+
+
+def _title(text: str, attachments: tuple[Attachment, ...]) -> str:
+    return attachments[0].name if attachments else title_of(text)
+
+
+TITLE = 48
+"""Characters of a title."""
+
+
+def title_of(text: str) -> str:
+    """The first words of a text, for a list."""
+    words = " ".join(text[:400].split())
+    return words if len(words) <= TITLE else words[: TITLE - 1].rstrip() + "…"

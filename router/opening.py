@@ -1,0 +1,120 @@
+"""Setting the house up: from a configuration to services that know what they can do."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from store.opening import Store
+
+from router import local
+from router.catalogue import Catalogue
+from router.config import ROLES, Config, ModelRef
+from router.connections import Connections
+from router.keeper import Keeper
+from router.places import Places
+from router.policy_table import shipped
+from router.services import Services
+from store.events import (
+    TIERS,
+    ConfigurationApplied,
+    HealthChanged,
+    HealthState,
+    ModelInfo,
+    TierInfo,
+)
+
+HINT = "Local only: {model} answers here, {size}. Add a provider: /config, or butler init."
+
+
+def zone_of(config: Config) -> tzinfo:
+    """The zone in which days, weeks and months begin."""
+    if config.time_zone != "local":
+        return ZoneInfo(config.time_zone)
+    zone = datetime.now().astimezone().tzinfo
+    assert zone is not None  # noqa: S101  (astimezone always sets one)
+    return zone
+
+
+def open_services(
+    config: Config,
+    store: Store,
+    places: Places,
+    workspace: Path,
+    environ: Mapping[str, str],
+) -> Services:
+    catalogue = Catalogue(config)
+    policy = shipped()
+    keeper = Keeper(config, store, policy, catalogue, zone_of(config))
+    connections = Connections(config, places, environ)
+    return Services(config, store, policy, keeper, connections, catalogue, workspace)
+
+
+async def prepare(services: Services, environ: Mapping[str, str]) -> None:
+    """Find keys, prices and the local tier, and say what the house is made of."""
+    found, ready, _ = await asyncio.gather(
+        local.with_ollama(services.config, environ),
+        asyncio.to_thread(services.connections.ready),
+        asyncio.to_thread(services.catalogue.learn),
+    )
+    if found is not services.config:
+        ready |= {"ollama"}
+        services.adopt(found)
+    services.keeper.ready = ready
+    _announce(services)
+    services.ready.set()
+
+
+def _announce(services: Services) -> None:
+    config, keeper = services.config, services.keeper
+    applied = ConfigurationApplied(
+        tiers=tuple(_tier(config, tier) for tier in TIERS), hint=_hint(services)
+    )
+    if (applied.tiers, applied.hint) != (keeper.house.tiers, keeper.house.hint):
+        keeper.say(applied)
+    for _, ref in config.ladder():
+        _readiness(services, ref)
+
+
+def _tier(config: Config, tier: str) -> TierInfo:
+    known = next(t for t in TIERS if t == tier)
+    models = tuple(
+        ModelInfo(model=ref.model, account=ref.account, label=config.settings(ref).label)
+        for ref in config.tiers.get(known, ())
+    )
+    return TierInfo(tier=known, role=ROLES[known], models=models)
+
+
+def _readiness(services: Services, ref: ModelRef) -> None:
+    """Say that a model has no key, or that it has one now. What else was wrong with it only the
+    next request can tell."""
+    known = services.keeper.house.health.get(str(ref))
+    state = known.state if known else "unknown"
+    after: HealthState = state
+    reason = ""
+    if ref.account not in services.keeper.ready:
+        after, reason = "missing", "no key"
+    elif state in ("missing", "off"):
+        after = "unknown"
+    if after == "unknown" and services.connections.at_hand(ref.account):
+        after = "ready"
+    if after != state:
+        services.keeper.say(
+            HealthChanged(account=ref.account, model=ref.model, state=after, reason=reason)
+        )
+
+
+def _hint(services: Services) -> str:
+    """The first-run line: only the local tier can answer."""
+    config = services.config
+    cloud = any(
+        tier != "T4" and ref.account in services.keeper.ready for tier, ref in config.ladder()
+    )
+    first = next(iter(config.tiers.get("T4", ())), None)
+    if cloud or first is None:
+        return ""
+    label = config.settings(first).label or first.model
+    small = config.accounts[first.account].wire == "embedded"
+    size = "a very small model" if small else "the model your Ollama has"
+    return HINT.format(model=label, size=size)

@@ -1,0 +1,93 @@
+"""What a program that died left behind, told as what it is: interrupted, and paid for."""
+
+import uuid
+from typing import Final
+
+from store.opening import Store
+
+from router.catalogue import Catalogue
+from router.config import ModelRef
+from router.reading import open_view
+from router.view import Message, View
+from store.events import (
+    AnyEvent,
+    ReplyFailed,
+    SessionStateChanged,
+    Usage,
+    UsageReserved,
+    UsageSettled,
+)
+
+_ENDED: Final = "Butler ended before this answer did; the part that had arrived is kept."
+_UNASKED: Final = "Butler ended before this prompt was answered; send it again to go on."
+_OPEN: Final = frozenset({"waiting", "streaming"})
+
+
+def settle_dead(store: Store, catalogue: Catalogue, now: int) -> int:
+    """Settle the calls of processes that died, at an estimate of what they had used; how many.
+
+    Blocks on the store: call it in a thread.
+    """
+    dead = store.ledger.overdue(now)
+    for entry in dead:
+        if isinstance(entry.event, UsageReserved) and entry.session is not None:
+            settled = _estimated(store, catalogue, entry.session, entry.event)
+            store.journal.append(entry.session, settled)
+    return len(dead)
+
+
+def _estimated(
+    store: Store, catalogue: Catalogue, session: str, reserved: UsageReserved
+) -> UsageSettled:
+    """The worst case counted each byte of the input as a token; three are nearer to the truth."""
+    open_replies = store.sessions.unanswered(session)
+    streamed = next((o.text for o in open_replies if o.reply == reserved.reply), "")
+    usage = Usage(
+        input=(reserved.tokens - reserved.output) // 3,
+        output=min(reserved.output, len(streamed) // 3 + 1),
+        estimated=True,
+    )
+    return UsageSettled(
+        reservation=reserved.reservation,
+        account=reserved.account,
+        tier=reserved.tier,
+        model=reserved.model,
+        kind=reserved.kind,
+        usage=usage,
+        cost=catalogue.cost(ModelRef(reserved.account, reserved.model), usage),
+    )
+
+
+def repair(store: Store, session: str) -> None:
+    """End what is still open in a session that nobody runs. The caller holds its lease.
+
+    Blocks on the store: call it in a thread.
+    """
+    view = open_view(store, session)
+    events: list[AnyEvent] = [_ended(message) for message in view.messages if _hangs(message, view)]
+    if view.parent is not None and view.state in ("queued", "running", "waiting"):
+        events.append(SessionStateChanged(state="interrupted", reason="Butler ended"))
+    elif view.parent is None and view.state == "waiting" and not view.approvals:
+        events.append(SessionStateChanged(state="open"))
+    if events:
+        store.journal.append(session, *events).wait(30)
+
+
+def _hangs(message: Message, view: View) -> bool:
+    """Whether it waits for something that will not come. A prompt that the user was asked about
+    waits for the user."""
+    if message.role == "butler":
+        return message.state in _OPEN
+    asked = any(approval.prompt == message.id for approval in view.approvals)
+    return message.role == "user" and message.state == "queued" and not asked
+
+
+def _ended(message: Message) -> ReplyFailed:
+    reply = message.role == "butler"
+    return ReplyFailed(
+        reply=message.id if reply else uuid.uuid4().hex,
+        prompt=message.prompt if reply else message.id,
+        text=str(message.text) if reply else "",
+        failure="interrupted",
+        message=_ENDED if reply else _UNASKED,
+    )
