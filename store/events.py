@@ -20,7 +20,9 @@ SessionState: TypeAlias = Literal[
 Window: TypeAlias = Literal["5h", "day", "week", "month"]
 GaugeSource: TypeAlias = Literal["provider", "budget", "unknown"]
 HealthState: TypeAlias = Literal["unknown", "ready", "cooling", "exhausted", "off", "missing"]
-Band: TypeAlias = Literal["normal", "prefer-cheaper", "cheaper-only", "background-only", "local-only"]
+Band: TypeAlias = Literal[
+    "normal", "prefer-cheaper", "cheaper-only", "background-only", "local-only"
+]
 Level: TypeAlias = Literal["info", "warning", "error"]
 
 
@@ -55,6 +57,13 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def total(self) -> int:
         return self.input + self.output + self.cache_read + self.cache_write
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A text that came with a prompt: a file or a long paste."""
+
+    name: str
+    text: str
 
 
 # --- the house: configuration, gauges, band, health (session is None) -------------------------
@@ -152,8 +161,7 @@ class SessionStarted(Event, frozen=True):
     parent: str | None = None
     task: str = ""
     """What a spawned session was asked to do, in full."""
-    source: str = ""
-    """Where the task's text came from (a file's name), empty for the prompt itself."""
+    attachments: tuple[Attachment, ...] = ()
     tier: Tier | None = None
     model: str | None = None
     private: bool = False
@@ -194,7 +202,7 @@ class PromptSubmitted(Event, frozen=True):
 
     prompt: str
     text: str
-    attachments: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     tier: Tier | None = None
     model: str | None = None
     critical: bool = False
@@ -319,8 +327,11 @@ class UsageReserved(Event, frozen=True):
     model: str
     kind: str
     tokens: int
+    """Input and output together."""
     cost: float | None
     expires_at: int
+    output: int = 0
+    """The part of `tokens` that is the enforced output limit."""
 
 
 class UsageSettled(Event, frozen=True):
@@ -414,7 +425,8 @@ class Entry(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _KNOWN: Final = frozenset(
-    str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)  # pyright: ignore[reportAny]
+    str(kind.__struct_config__.tag)
+    for kind in get_args(AnyEvent)  # pyright: ignore[reportAny]
 )
 
 
