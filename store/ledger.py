@@ -1,0 +1,165 @@
+"""What was spent and what is promised, over any stretch of time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from store import leases, usage
+from store.backlog import Backlog
+from store.connections import Readers
+from store.events import Entry, UsageReserved
+from store.lineage import END
+from store.reading import entry_of
+from store.ticket import Ticket
+from store.transaction import Transaction
+from store.usage import Totals, Unit
+
+Group: TypeAlias = Literal["tier", "model", "day", "kind", "account"]
+
+_CENT_OF_A_CENT: Final = 1e-9
+"""Sums of floats are compared with this much room, in units of the sum."""
+_OPEN: Final = (
+    "SELECT e.seq, e.at, e.session, e.type, e.body, r.origin, r.expires_at "
+    "FROM reservations AS r JOIN events AS e ON e.seq = r.seq ORDER BY e.seq"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So much and no more, counted from a moment on."""
+
+    account: str | None
+    """Whose calls count; `None` for everybody's."""
+    model: str | None
+    """Which model's calls count; `None` for all."""
+    unit: Unit
+    since: int
+    """Milliseconds since the epoch: where the window begins."""
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    granted: bool
+    limit: Limit | None = None
+    """The limit that binds, if it was not granted."""
+    left: float | None = None
+    """What is left of that limit, in its unit; never negative."""
+
+
+class Ledger:
+    """Reads come from a connection of their own. Safe from any thread."""
+
+    def __init__(self, backlog: Backlog, readers: Readers) -> None:
+        self._backlog = backlog
+        self._readers = readers
+
+    def reserve(
+        self, reservation: UsageReserved, session: str, limits: Sequence[Limit]
+    ) -> Ticket[Verdict]:
+        """Take the worst case of a call if it fits every limit, in one transaction.
+
+        Checked are what was settled since the limit's `since`, what open reservations hold, and
+        this. Settle it by appending `UsageSettled`, give it back with `UsageReleased`.
+
+        Returns:
+            A ticket for the verdict. If the answer is no, nothing is written.
+        """
+
+        def check_and_take(transaction: Transaction) -> Verdict:
+            for limit in limits:
+                left = _left(transaction, limit)
+                if _asked(reservation, limit.unit) > left + _CENT_OF_A_CENT:
+                    return Verdict(granted=False, limit=limit, left=max(0.0, left))
+            transaction.record(session, reservation)
+            return Verdict(granted=True)
+
+        return self._backlog.command(check_and_take, session=session, holds=True)
+
+    def used(
+        self,
+        *,
+        since: int,
+        until: int | None = None,
+        account: str | None = None,
+        model: str | None = None,
+    ) -> Totals:
+        """What was settled from `since` on and before `until`, in milliseconds."""
+        end = END if until is None else until
+        with self._readers.borrow() as connection:
+            return usage.used(connection, since, end, account, model)
+
+    def reserved(self, account: str | None = None, model: str | None = None) -> Totals:
+        """What open reservations hold. All their tokens count as input."""
+        with self._readers.borrow() as connection:
+            return usage.reserved(connection, account, model)
+
+    def by(
+        self, group: Group, *, since: int, until: int | None = None, tz: str = "UTC"
+    ) -> list[tuple[str, Totals]]:
+        """Totals for each value of `group` that occurs: the dearest first, days in order.
+
+        Args:
+            group: what to tell apart; a `day` reads `2026-11-20`.
+            since: milliseconds, inclusive.
+            until: milliseconds, exclusive; to the end if `None`.
+            tz: an IANA time zone, where days begin.
+
+        Raises:
+            zoneinfo.ZoneInfoNotFoundError: no such time zone.
+        """
+        end = END if until is None else until
+        if group == "day":
+            return self._by_day(since, end, ZoneInfo(tz))
+        with self._readers.borrow() as connection:
+            return usage.grouped(connection, group, since, end)
+
+    def overdue(self, now: int) -> list[Entry]:
+        """The `UsageReserved` entries whose time is over at `now` or whose process is gone.
+
+        Any process may settle them, in the entry's session, at their estimate. If two do, the
+        first one counts.
+        """
+        with self._readers.borrow() as connection:
+            rows = connection.execute(_OPEN).fetchall()
+            gone = [
+                entry_of(*row[:5])
+                for row in rows
+                if row[6] <= now or not leases.lives(connection, row[5], now)
+            ]
+        return [entry for entry in gone if entry is not None]
+
+    def expired(self, now: int) -> list[UsageReserved]:
+        """`overdue` without the sessions."""
+        events = (entry.event for entry in self.overdue(now))
+        return [event for event in events if isinstance(event, UsageReserved)]
+
+    def _by_day(self, since: int, until: int, zone: ZoneInfo) -> list[tuple[str, Totals]]:
+        days: list[tuple[str, Totals]] = []
+        with self._readers.borrow() as connection:
+            first, last = usage.span(connection)
+            start, end = max(since, first), min(until, last)
+            while start < end:
+                day = datetime.fromtimestamp(start / 1000, UTC).astimezone(zone).date()
+                midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+                following = min(end, int(midnight.timestamp() * 1000))
+                totals = usage.used(connection, start, following)
+                if totals.requests:
+                    days.append((day.isoformat(), totals))
+                start = following
+        return days
+
+
+def _left(transaction: Transaction, limit: Limit) -> float:
+    connection, account, model = transaction.connection, limit.account, limit.model
+    used = usage.used(connection, limit.since, END, account, model)
+    held = usage.reserved(connection, account, model)
+    return limit.amount - used.amount(limit.unit) - held.amount(limit.unit)
+
+
+def _asked(reservation: UsageReserved, unit: Unit) -> float:
+    if unit == "usd":
+        return reservation.cost or 0.0
+    return reservation.tokens if unit == "tokens" else 1
