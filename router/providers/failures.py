@@ -109,7 +109,7 @@ _NO_CREDIT: Final = re.compile(r"credit balance is too low", re.IGNORECASE)
 _TELL: Final[Mapping[type[Failure], tuple[str, str]]] = {
     Overloaded: ("{name} can't answer now", "try again in a moment or use another model"),
     RateLimited: ("{name} asks for fewer requests", "it passes by itself{again}"),
-    QuotaSpent: ("The quota of {name} is spent", "add credit, wait{again} or use another account"),
+    QuotaSpent: ("The quota of {name} is spent", "wait{long}, add credit or use another account"),
     BadKey: ("{name} does not accept the key", "set a valid one with `butler init`"),
     ContextTooLong: (
         "The conversation is too long for the model of {name}",
@@ -219,13 +219,14 @@ def _sentence(
     connection: Connection, trouble: Trouble, kind: type[Failure], wait: float | None
 ) -> str:
     what, advice = _TELL[kind]
-    again = f" about {_span_words(wait)}" if wait else ""
+    span = f" about {_span_words(wait)}" if wait else ""
+    again = f" in{span}" if span else ""
     details = [f"HTTP {trouble.status}"] if trouble.status >= 400 else []
     words = said(trouble.said, connection).rstrip(".")
     if words and not words.startswith("<"):  # a gateway's HTML page says nothing to a person
         details.append(f"“{words}”")
     inside = f" ({', '.join(details)})" if details else ""
-    advice = trouble.advice or advice.format(again=again)
+    advice = trouble.advice or advice.format(again=again, long=span)
     return f"{what.format(name=connection.name)}{inside}: {advice}."
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, suppress
 from typing import Final, cast
@@ -52,6 +53,17 @@ _REFUSED: Final = frozenset(
         FinishReason.MODEL_ARMOR,
     }
 )
+_GIVEN_UP: Final = frozenset({
+    FinishReason.OTHER,
+    FinishReason.MALFORMED_FUNCTION_CALL,
+    FinishReason.UNEXPECTED_TOOL_CALL,
+    FinishReason.TOO_MANY_TOOL_CALLS,
+    FinishReason.MISSING_THOUGHT_SIGNATURE,
+    FinishReason.MALFORMED_RESPONSE,
+})
+
+# Said on every reason newer than the SDK, and it would land in the middle of the screen.
+warnings.filterwarnings("ignore", ".* is not a valid FinishReason", UserWarning)
 
 
 class GoogleModel:
@@ -60,8 +72,11 @@ class GoogleModel:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         # Our own HTTP client, else the SDK takes aiohttp wherever that happens to be installed.
+        tls = httpx2.create_ssl_context()
         self._http = httpx2.AsyncClient(
-            follow_redirects=True, event_hooks=hooks(connect=5.0, silence=connection.silence)
+            verify=tls,
+            follow_redirects=True,
+            event_hooks=hooks(connect=5.0, silence=connection.silence),
         )
         base_url, version = _split_version(connection.base_url)
         self._client = genai.Client(
@@ -73,6 +88,7 @@ class GoogleModel:
                 headers=dict(connection.headers),
                 retry_options=types.HttpRetryOptions(attempts=1),
                 httpx_async_client=self._http,
+                client_args={"verify": tls},  # spares it loading all certificates once more
             ),
         )
 
@@ -127,14 +143,14 @@ class GoogleModel:
                 self._finish(candidate.finish_reason, answer)
 
     def _finish(self, reason: FinishReason, answer: Answer) -> None:
-        if reason is FinishReason.STOP:
-            answer.stop_reason = "end"
-        elif reason is FinishReason.MAX_TOKENS:
+        if reason is FinishReason.MAX_TOKENS:
             answer.stop_reason = "length"
         elif reason in _REFUSED:
             answer.stop_reason = "refused"
-        elif reason is not FinishReason.FINISH_REASON_UNSPECIFIED:
+        elif reason in _GIVEN_UP:
             raise broken(self._connection, f"gave up its answer ({reason.value})")
+        elif reason is not FinishReason.FINISH_REASON_UNSPECIFIED:
+            answer.stop_reason = "end"
 
     def _explain(self, error: Exception) -> Failure | None:
         if isinstance(error, errors.APIError):

@@ -87,7 +87,7 @@ class OllamaModel:
         missing = error.status_code == 404 and model
         trouble = Trouble(
             status=max(200, error.status_code),  # -1 for an error told inside a stream
-            said=str(error.error),
+            said=_message(error.error),
             headers=_headers_behind(error),
             advice=f"fetch the model with `ollama pull {model}`" if missing else "",
         )
@@ -96,6 +96,15 @@ class OllamaModel:
 
 def open_wire(connection: Connection) -> OllamaModel:
     return OllamaModel(connection)
+
+
+def _message(error: object) -> str:
+    """Ollama's own errors are text; servers that speak its wire also send OpenAI's objects."""
+    match error:
+        case {"message": str(text)} | str(text):
+            return text
+        case _:
+            return ""
 
 
 def _headers_behind(error: BaseException) -> dict[str, str]:
