@@ -224,7 +224,8 @@ class _Running:
 
     def _estimate(self) -> Usage:
         request = self._attempt.request
-        given = sum(estimate(p.text) for m in request.messages for p in m.parts if _is_text(p))
+        parts = [part for message in request.messages for part in message.parts]
+        given = sum(estimate(part.text) for part in parts if isinstance(part, TextPart))
         written = (sum(map(len, self._text)) + self._reasoned) // 3
         return Usage(input=given + estimate(request.system), output=written, estimated=True)
 
@@ -235,10 +236,6 @@ class _Running:
 def _never_served(failure: Failure | None) -> bool:
     """Whether the service turned the request away, so that nothing can have been spent."""
     return failure is not None and not isinstance(failure, (BrokenStream, TimedOut))
-
-
-def _is_text(part: object) -> bool:
-    return isinstance(part, TextPart)
 
 
 def _bytes(message: Message) -> int:

@@ -39,6 +39,8 @@ from store.events import (
 
 log = logging.getLogger(__name__)
 
+Problem = tuple[Tier, str]
+
 Prepare = Callable[[int, bool], Fitted]
 """Messages that fit into so many tokens, for a local model or not."""
 
@@ -101,11 +103,11 @@ class _Run:
         self._spent = Usage()
         self._cost: float | None = 0.0
         self._text = ""
-        self._problems: list[str] = []
+        self._problems: list[Problem] = []
 
     async def run(self) -> Outcome:
         passed = [c for c in self._call.candidates if c.passed_over]
-        self._problems = [f"{c.tier} {c.passed_over}" for c in passed]
+        self._problems = [(c.tier, c.passed_over) for c in passed]
         for candidate in self._call.candidates:
             if not candidate.passed_over:
                 outcome = await self._try(candidate)
@@ -159,7 +161,7 @@ class _Run:
 
     def _begin(self, candidate: Candidate) -> None:
         """Say who answers now. Not before the call is granted: nobody else is named."""
-        why = "; ".join(dict.fromkeys(self._problems))
+        why = told(self._problems)
         if self._text:
             event = ModelSwitched(
                 reply=self._call.reply,
@@ -191,8 +193,9 @@ class _Run:
         log.info("%s %s failed: %s: %s", candidate.tier, ref, failure.name, failure)
         if self._text:
             self._problems = []  # a seam names its own reason; the earlier ones are told already
-        told = str(failure) if isinstance(failure, (BadRequest, Missing)) else ""
-        self._problems.append(f"{candidate.tier} {told or attempts.phrase(failure)}")
+        sentence = isinstance(failure, (BadRequest, Missing))
+        said = str(failure) if sentence else attempts.phrase(failure)
+        self._problems.append((candidate.tier, said))
 
     def _finish(self, candidate: Candidate, ended: Ended) -> Outcome:
         self._desk.keeper.succeeded(ModelRef(candidate.account, candidate.model))
@@ -237,9 +240,19 @@ _SPARE: Final = 64
 """Tokens left free for the template a service wraps messages in."""
 
 
-def nobody(problems: Sequence[str]) -> str:
+def told(problems: Sequence[Problem]) -> str:
+    """Who did not answer and why, those with one reason together: `T0, T3 no key`."""
+    tiers: dict[str, list[str]] = {}
+    for tier, reason in problems:
+        known = tiers.setdefault(reason, [])
+        if tier not in known:
+            known.append(tier)
+    return "; ".join(f"{', '.join(known)} {reason}" for reason, known in tiers.items())
+
+
+def nobody(problems: Sequence[Problem]) -> str:
     """One sentence for when no candidate could answer."""
-    tried = "; ".join(dict.fromkeys(problems)) or "no model is configured for this"
+    tried = told(problems) or "no model is configured for this"
     return f"No tier could answer ({tried}). Your prompt is kept; run: butler doctor"
 
 

@@ -39,7 +39,7 @@ from store.events import (
 from store.subscription import Subscription
 
 if TYPE_CHECKING:
-    from store.lease import Lease
+    from store.sessions import Lease
 
 __all__ = ["Engine", "EngineError", "Prompt", "SpawnTask", "TierCheck"]
 

@@ -80,8 +80,20 @@ def _step(task: Task, entry: Entry) -> Task:
 
 def _state(task: Task, at: int, event: SessionStateChanged) -> Task:
     if event.state in ENDED:
-        return replace(task, state=event.state, reason=event.reason, ended_at=at, streamed=0)
+        return replace(
+            task,
+            state=event.state,
+            reason=event.reason,
+            ended_at=at,
+            streamed=0,
+            last_heard=at,
+        )
     running = at if event.state == "running" and task.running_since is None else task.running_since
     return replace(
-        task, state=event.state, reason=event.reason, running_since=running, ended_at=None
+        task,
+        state=event.state,
+        reason=event.reason,
+        running_since=running,
+        ended_at=None,
+        last_heard=at,
     )

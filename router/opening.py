@@ -22,6 +22,7 @@ from store.events import (
     HealthChanged,
     HealthState,
     ModelInfo,
+    Tier,
     TierInfo,
 )
 
@@ -77,13 +78,12 @@ def _announce(services: Services) -> None:
         _readiness(services, ref)
 
 
-def _tier(config: Config, tier: str) -> TierInfo:
-    known = next(t for t in TIERS if t == tier)
+def _tier(config: Config, tier: Tier) -> TierInfo:
     models = tuple(
         ModelInfo(model=ref.model, account=ref.account, label=config.settings(ref).label)
-        for ref in config.tiers.get(known, ())
+        for ref in config.tiers.get(tier, ())
     )
-    return TierInfo(tier=known, role=ROLES[known], models=models)
+    return TierInfo(tier=tier, role=ROLES[tier], models=models)
 
 
 def _readiness(services: Services, ref: ModelRef) -> None:

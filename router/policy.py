@@ -48,7 +48,11 @@ def candidates(policy: Policy, config: Config, ask: Ask, facts: Facts) -> tuple[
         Refusal: the user pinned what the policy forbids or what is not configured.
     """
     rows = _pinned(config, ask) or _row(policy, config, ask, facts)
-    return tuple(_judge(tier, ref, policy, config, ask, facts) for tier, ref in rows)
+    last = len(rows) - 1
+    return tuple(
+        _judge(tier, ref, policy, config, ask, facts, last_resort=tier == "T4" and index == last)
+        for index, (tier, ref) in enumerate(rows)
+    )
 
 
 def _pinned(config: Config, ask: Ask) -> list[tuple[Tier, ModelRef]]:
@@ -100,9 +104,17 @@ def _models(config: Config, tiers: Iterable[Tier]) -> list[tuple[Tier, ModelRef]
 
 
 def _judge(
-    tier: Tier, ref: ModelRef, policy: Policy, config: Config, ask: Ask, facts: Facts
+    tier: Tier,
+    ref: ModelRef,
+    policy: Policy,
+    config: Config,
+    ask: Ask,
+    facts: Facts,
+    *,
+    last_resort: bool,
 ) -> Candidate:
-    reason = _unready(ref, facts) or _sick(ref, facts)
+    # However sick, the last local model is worth a try: there is nothing after it.
+    reason = "" if last_resort else _unready(ref, facts) or _sick(ref, facts)
     if not reason and policy.rows[ask.work][facts.band].cheaper_only and tier != "T4":
         reason = "" if is_cheaper(ref, config, facts) else f"not cheaper, {facts.band}"
     return Candidate(tier=tier, model=ref.model, account=ref.account, passed_over=reason)

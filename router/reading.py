@@ -86,7 +86,7 @@ def task_of(row: SessionRow) -> Task:
         running_since=row.started_at,
         ended_at=row.ended_at if row.state in ENDED else None,
         tier=row.tier,
-        model=row.model,
+        model=row.model or "",
         tokens=row.tokens,
         cost=row.cost,
         last_heard=row.updated_at,
