@@ -32,9 +32,12 @@ class Mistake:
     """What it is about; empty for a whole file."""
     text: str
 
+    @property
+    def place(self) -> str:
+        return f"{self.where}:{self.line}" if self.line else self.where
+
     def __str__(self) -> str:
-        line = f":{self.line}" if self.line else ""
-        return f"{self.where}{line}: {self.text}"
+        return f"{self.place}: {self.text}"
 
 
 @dataclass(frozen=True)

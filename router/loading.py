@@ -34,10 +34,16 @@ class Loaded:
     """Without the values that are wrong."""
     mistakes: list[Mistake]
     origins: dict[KeyPath, Origin]
-    """By the path of each value that is no table."""
+    """By the path of each value that is no table; what is not here is as shipped."""
     layers: list[Layer]
     cautious: bool
     """Something is wrong that decides where prompts go or what may be spent: only T4 is left."""
+
+    def values(self) -> dict[KeyPath, object]:
+        """Everything that applies, as TOML would have it, by path; `None`s left out."""
+        whole = cast(Table, msgspec.to_builtins(self.config))
+        whole["tiers"] = {tier: list(map(str, refs)) for tier, refs in self.config.tiers.items()}
+        return dict(_leaves(whole, ()))
 
     def sentences(self) -> list[str]:
         return [*map(str, self.mistakes), *([_CAUTION] if self.cautious else [])]
@@ -109,6 +115,7 @@ def read(
         mistakes += more
         _merge(values, clean, origins, layer.origin)
     config = _settle(values, layers, mistakes)
+    origins = {path: origin for path, origin in origins.items() if holds(values, path)}
     mistakes.sort(key=lambda mistake: (mistake.where, mistake.line or 0))
     cautious = any(not m.path or m.path[0] in _GRAVE for m in mistakes)
     if cautious:
@@ -179,3 +186,11 @@ def _take_out(values: Table, path: KeyPath) -> None:
     for step in path[:-1]:
         inside = cast(Table, inside[cast(str, step)])
     _ = inside.pop(cast(str, path[-1]))
+
+
+def _leaves(table: Table, at: KeyPath) -> Iterator[tuple[KeyPath, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(cast(Table, value), (*at, name))
+        elif value is not None:
+            yield (*at, name), value
