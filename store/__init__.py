@@ -1,1 +1,4 @@
-"""Remembers: the journal of events, its projections, and the ledger. Knows neither models nor terminals."""
+"""Remembers: the journal of events, its projections, and the ledger.
+
+Knows neither models nor terminals.
+"""

@@ -48,7 +48,8 @@ class TextRun:
         """Take in a delta that goes on exactly where this run ends; False for anything else."""
         first = self._first
         if (
-            type(event) is not type(first)
+            not isinstance(event, TextDelta | ReasoningDelta)
+            or type(event) is not type(first)
             or event.reply != first.reply
             or event.offset != first.offset + self._length
         ):

@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - each is named for what is the case
 """What can go wrong with the store. `str(error)` is one sentence a person can act on."""
 
 import sqlite3

@@ -1,7 +1,9 @@
 """The journal: append, read, subscribe."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Final, cast
 
 import msgspec
 
@@ -15,7 +17,8 @@ from store.subscription import Subscription
 from store.ticket import Ticket
 from store.writer import milliseconds
 
-_HOUSE_AT = """
+_HALVES: Final = re.compile("[\ud800-\udfff]")
+_HOUSE_AT: Final = """
 WITH RECURSIVE subjects (subject) AS (
     SELECT min(subject) FROM events WHERE subject IS NOT NULL
     UNION ALL
@@ -131,16 +134,17 @@ def _storable(event: AnyEvent) -> tuple[AnyEvent, bytes]:
         return event, encode(event)
     except UnicodeEncodeError:
         # Half a surrogate pair, out of a model's broken JSON: no file can hold it.
-        builtins = msgspec.to_builtins(event, str_keys=True)
-        event = msgspec.convert(_mended(builtins), type(event))
+        event = msgspec.convert(_mended(msgspec.to_builtins(event)), type(event))
         return event, encode(event)
 
 
 def _mended(value: object) -> object:
+    """Each half becomes one replacement character, so that offsets into a text stay true."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _HALVES.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {key: _mended(item) for key, item in value.items()}
+        fields = cast(dict[str, object], value)
+        return {name: _mended(field) for name, field in fields.items()}
     if isinstance(value, list | tuple):
-        return [_mended(item) for item in value]
+        return [_mended(item) for item in cast(Sequence[object], value)]
     return value

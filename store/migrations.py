@@ -27,7 +27,8 @@ def _first_tables(db: Database) -> None:
 
 def _create_journal(db: Database) -> None:
     # AUTOINCREMENT, which sqlite-utils can't ask for: a deleted session's numbers never return.
-    db.execute(
+    _run(
+        db,
         """CREATE TABLE events (
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
             at INTEGER NOT NULL,
@@ -36,11 +37,11 @@ def _create_journal(db: Database) -> None:
             type TEXT NOT NULL,
             body TEXT NOT NULL,
             origin TEXT NOT NULL
-        ) STRICT"""
+        ) STRICT""",
     )
     # The type is in the index so that a reader can step over deltas without fetching them.
-    db.execute("CREATE INDEX events_session ON events (session, seq, type)")
-    db.execute("CREATE INDEX events_subject ON events (subject, seq) WHERE subject IS NOT NULL")
+    _run(db, "CREATE INDEX events_session ON events (session, seq, type)")
+    _run(db, "CREATE INDEX events_subject ON events (subject, seq) WHERE subject IS NOT NULL")
 
 
 def _create_sessions(db: Database) -> None:
@@ -85,10 +86,11 @@ def _create_sessions(db: Database) -> None:
     sessions.create_index(["parent"])
     sessions.create_index(["fork_of"])
     sessions.create_index(["updated_at"])
-    db.execute("CREATE INDEX sessions_top ON sessions (updated_at) WHERE parent IS NULL")
-    db.execute(
+    _run(db, "CREATE INDEX sessions_top ON sessions (updated_at) WHERE parent IS NULL")
+    _run(
+        db,
         "CREATE INDEX sessions_active ON sessions (state) "
-        "WHERE state IN ('queued', 'running', 'waiting')"
+        "WHERE state IN ('queued', 'running', 'waiting')",
     )
 
 
@@ -118,7 +120,7 @@ def _create_messages(db: Database) -> None:
         strict=True,
     )
     replies.create_index(["session", "started_seq"])
-    db.execute("CREATE INDEX replies_open ON replies (session) WHERE ended_seq IS NULL")
+    _run(db, "CREATE INDEX replies_open ON replies (session) WHERE ended_seq IS NULL")
     approvals = _table(db, "approvals")
     approvals.create(
         {"approval": str, "session": str, "seq": int, "given_seq": int},
@@ -126,7 +128,7 @@ def _create_messages(db: Database) -> None:
         not_null={"seq"},
         strict=True,
     )
-    db.execute("CREATE INDEX approvals_open ON approvals (session) WHERE given_seq IS NULL")
+    _run(db, "CREATE INDEX approvals_open ON approvals (session) WHERE given_seq IS NULL")
 
 
 def _create_processes(db: Database) -> None:
@@ -190,6 +192,10 @@ def _create_ledger(db: Database) -> None:
         not_null={"reply", "tokens", "expires_at", "origin", "seq", *who},
         strict=True,
     )
+
+
+def _run(db: Database, sql: str) -> None:
+    db.execute(sql)  # pyright: ignore[reportUnknownMemberType] - a bare Sequence in its signature
 
 
 def _table(db: Database, name: str) -> Table:

@@ -3,12 +3,11 @@
 import sqlite3
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from store import schema
+from store import damage, schema
 from store.backlog import Backlog
 from store.connections import PATIENCE, Readers, connect
 from store.errors import StoreDamaged, StoreUnwritable, explain
@@ -21,8 +20,6 @@ from store.subscription import Hub
 from store.writer import Writer
 
 NAME: Final = "butler.db"
-_SIDE_FILES: Final = ("", "-wal", "-shm")
-_LAST_EVENT: Final = "SELECT seq, body FROM events ORDER BY seq DESC LIMIT 1"
 
 
 class Store:
@@ -62,7 +59,7 @@ class Store:
         try:
             _prepare(path, patience)
         except StoreDamaged:
-            notices = (_set_aside(path),)
+            notices = (damage.set_aside(path),)
             _make_private(folder, path)
             _prepare(path, patience)
         return cls(path, patience, notices)
@@ -111,28 +108,11 @@ def _prepare(path: Path, patience: float) -> None:
         with closing(connect(path, patience=patience)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             schema.bring_up_to_date(connection, path)
-            _glance(connection)
+            damage.examine(connection, path)
     except sqlite3.Error as error:
         raise explain(error, path) or _damaged(path, error) from error
-
-
-def _glance(connection: sqlite3.Connection) -> None:
-    """Read the ends of the tables that matter, which finds a truncated or overwritten file."""
-    connection.execute(_LAST_EVENT).fetchone()
-    for table in ("sessions", "messages", "usage", "usage_hourly", "reservations", "leases"):
-        connection.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT 1").fetchone()  # noqa: S608
 
 
 def _damaged(path: Path, error: sqlite3.Error) -> StoreDamaged:
     # A table is missing or has another shape than its migrations say.
     return StoreDamaged(f"The store {path} is not as Butler left it ({error}).")
-
-
-def _set_aside(path: Path) -> str:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in _SIDE_FILES:
-        source = path.with_name(path.name + suffix)
-        if source.exists():
-            source.rename(aside.with_name(aside.name + suffix))
-    return f"The store was damaged. It is kept as {aside}, and a new one was begun."

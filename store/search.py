@@ -4,6 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import msgspec
+
 from store.projections import searchable
 
 MATCH_BEGINS: Final = "\x02"
@@ -44,5 +46,6 @@ def search(connection: sqlite3.Connection, text: str, limit: int) -> list[Hit]:
     words = db.quote_fts(searchable(text))
     if not words:
         return []
-    rows = db.query(_SEARCH, {"query": f"{words}*", "limit": limit})
-    return [Hit(**row) for row in rows]
+    parameters: dict[str, str | int] = {"query": f"{words}*", "limit": limit}
+    rows = db.query(_SEARCH, parameters)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - bare dicts
+    return msgspec.convert(list(rows), list[Hit])  # pyright: ignore[reportUnknownArgumentType]

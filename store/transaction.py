@@ -1,7 +1,6 @@
 """One write transaction: events go in, and their projections with them."""
 
 import sqlite3
-from collections.abc import Iterable
 from typing import Final
 
 from store import leases, projections
@@ -68,5 +67,4 @@ class Transaction:
 
     def finish(self) -> None:
         """Do what needs doing once in a transaction, however many events it holds."""
-        touched: Iterable[tuple[int, str]] = ((at, name) for name, at in self._touched.items())
-        self.connection.executemany(_TOUCH, touched)
+        self.connection.executemany(_TOUCH, [(at, name) for name, at in self._touched.items()])

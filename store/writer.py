@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from store import leases
+from store import damage, leases
 from store.backlog import Backlog, Batch, Command, Mark
 from store.connections import connect
-from store.errors import StoreBusy, StoreClosed, StoreError, StoreUnwritable, explain
+from store.errors import StoreBusy, StoreClosed, StoreDamaged, StoreError, StoreUnwritable, explain
 from store.events import Entry
 from store.leases import Identity
 from store.reading import entry_of
@@ -68,7 +68,7 @@ class Writer(threading.Thread):
             while True:
                 self._do(self._backlog.take(self._pause()))
                 self._renew()
-                self._watch()
+                self._look()
         except StoreClosed:
             self._leave()
 
@@ -169,7 +169,7 @@ class Writer(threading.Thread):
             transaction.finish()
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise explain(error, self._path) or error from error
+            raise self._met(error) from error
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -178,6 +178,12 @@ class Writer(threading.Thread):
             self._announced = True
             self._renew_at = time.monotonic() + leases.RENEWAL
         return result, transaction.entries
+
+    def _met(self, error: sqlite3.Error) -> Exception:
+        known = explain(error, self._path)
+        if isinstance(known, StoreDamaged):
+            damage.suspect(self._path)
+        return known or error
 
     def _synchronise(self, level: Literal["FULL", "NORMAL"]) -> None:
         if self._synchronous != level:
@@ -194,6 +200,13 @@ class Writer(threading.Thread):
             self._transact(Transaction.announce, durable=False)
         except StoreError:
             # The next renewal comes well before the lease is over.
+            return
+
+    def _look(self) -> None:
+        try:
+            self._watch()
+        except sqlite3.Error:
+            # Whatever it is, the next write meets it too, and that one has somebody to tell.
             return
 
     def _watch(self) -> None:
