@@ -1,0 +1,249 @@
+"""One item as sections: its header, its body, and how it ended."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Final
+
+from rich.cells import cell_len
+
+from tui.text import sanitise_line
+from tui.transcript.body import Body
+from tui.transcript.item import Item, State
+from tui.transcript.rows import BLANK, Prefix, Row, Run, run, wrap
+from tui.transcript.section import Section
+
+STATES: Final[dict[State, str]] = {
+    "queued": "◌ queued",
+    "streaming": "▸ writing",
+    "finished": "",
+    "failed": "✗ failed",
+    "interrupted": "■ interrupted",
+    "cancelled": "⊘ cancelled",
+}
+"""How a state is told: a glyph and a word."""
+_MARKS: Final = {"note": "· ", "seam": "⟂ ", "failure": "✗ "}
+_ROLES: Final = {"user": "role-user", "butler": "role-butler", "announcement": "role-announcement"}
+
+
+class Head(Section):
+    """Who speaks, at the left; when or by whom, at the right; why, below that."""
+
+    def __init__(self, item: Item, *, collapsed: bool | None) -> None:
+        super().__init__()
+        self._item = item
+        self._collapsed = collapsed
+
+    def build(self, width: int) -> Iterator[Row]:
+        item = self._item
+        action = "" if self._collapsed is None else "fold"
+        fold = {None: "", True: "▸ ", False: "▾ "}[self._collapsed]
+        left = [Run(fold + sanitise_line(item.title), _ROLES.get(item.kind, "role-butler"))]
+        if item.state in {"queued", "streaming"}:
+            left.append(Run(f" {STATES[item.state]}", "state"))
+        right, why = sanitise_line(item.right), sanitise_line(item.why)
+        used = sum(cell_len(part.text) for part in left)
+        room = width - used - 2
+        if cell_len(right) <= room and cell_len(why) <= room:
+            column = max(cell_len(right), cell_len(why))
+            yield _beside(left, used, right, width - column, "via", action)
+            if why:
+                yield _beside([], 0, why, width - column, "why", "")
+            return
+        rows = list(wrap(left, width))
+        for row in rows:
+            row.action = action
+        yield from rows
+        for text, style in ((right, "via"), (why, "why")):
+            if text:
+                yield from wrap([Run(text, style)], width)
+
+    def estimate(self, width: int) -> int:
+        del width
+        return 1 + bool(self._item.why)
+
+
+def _beside(left: list[Run], used: int, right: str, column: int, style: str, action: str) -> Row:
+    runs = [*left]
+    if right:
+        runs += [Run(" " * (column - used)), Run(right, style)]
+    row = Row(tuple(runs))
+    row.action = "fold" if action == "fold" else ""
+    return row
+
+
+class Line(Section):
+    """A note, a seam or a failure that stands by itself."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__()
+        mark = _MARKS[item.kind]
+        self._prefix = Prefix((Run(mark, item.kind),), (Run(" " * len(mark)),))
+        self._runs = [run(f"{item.title}: {item.body}" if item.title else item.body, item.kind)]
+
+    def build(self, width: int) -> Iterator[Row]:
+        return wrap(self._runs, width, self._prefix)
+
+    def estimate(self, width: int) -> int:
+        return 1 + len(self._runs[0].text) // width
+
+
+class Foot(Section):
+    """How it ended, unless well, and the space below."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__()
+        ended = item.state in {"failed", "interrupted", "cancelled"}
+        said = STATES[item.state] if ended else ""
+        note = sanitise_line(item.note)
+        self._text = f"{said}: {note}" if said and note else said or note
+        self._style = "failure" if item.state == "failed" else "state"
+
+    def build(self, width: int) -> Iterator[Row]:
+        if self._text:
+            yield from wrap([Run(self._text, self._style)], width)
+        yield BLANK
+
+    def estimate(self, width: int) -> int:
+        return 1 + (len(self._text) + width - 1) // width
+
+
+class Earlier(Section):
+    """Says how many messages there are above."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        plural = "" if count == 1 else "s"
+        self._text = f"↑ {count} earlier message{plural}"
+
+    def build(self, width: int) -> Iterator[Row]:
+        for row in wrap([Run(self._text, "earlier")], width):
+            row.action = "earlier"
+            row.stop = 0
+            yield row
+        yield BLANK
+
+    def estimate(self, width: int) -> int:
+        return 2 if width > len(self._text) else 3
+
+
+class Unread(Section):
+    """Stands for text that was not read yet."""
+
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        self._body = body
+
+    def build(self, width: int) -> Iterator[Row]:
+        del width
+        yield Row((Run("…", "state"),), stop=0, joint="")
+
+    def estimate(self, width: int) -> int:
+        return 1 + self._body.unread * 5 // (width * 4)
+
+
+class Entry:
+    """What is drawn for one item. The body grows; the rest follows the item."""
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.collapsed = item.collapsed
+        self.body = Body(markdown=item.markdown)
+        self.sections: list[Section] = []
+        self._seams = 0
+        self._ended = False
+        self._tops: list[int] | None = None
+        self._width = 0
+        self._feed()
+        self._assemble()
+
+    # --- what comes in ---
+
+    def update(self, item: Item) -> None:
+        """Follow a newer version of the item; text that only grew is not read again."""
+        grew = (
+            item.markdown == self.item.markdown
+            and item.seams[: self._seams] == self.item.seams[: self._seams]
+            and item.body.startswith(self.body.text)
+            and not (self._ended and (item.live or len(item.body) > self.body.length))
+        )
+        if item.collapsed != self.item.collapsed:
+            self.collapsed = item.collapsed
+        self.item = item
+        if not grew:
+            self.body = Body(markdown=item.markdown)
+            self._seams, self._ended = 0, False
+        self._feed()
+        self._assemble()
+
+    def extend(self, text: str) -> None:
+        self.body.extend(text)
+
+    def fold(self) -> None:
+        """Open what is collapsed, collapse what is open, if it has a fold."""
+        if self.collapsed is not None:
+            self.collapsed = not self.collapsed
+            self._assemble()
+
+    def _feed(self) -> None:
+        """Give the body what it lacks of the item's text, with the seams in it."""
+        item = self.item
+        if item.kind in _MARKS:
+            return
+        for seam in item.seams[self._seams :]:
+            self.body.extend(item.body[self.body.length : seam.offset])
+            self.body.seam(seam)
+        self._seams = len(item.seams)
+        self.body.extend(item.body[self.body.length :])
+        if not item.live and not self._ended:
+            self.body.finish()
+            self._ended = True
+
+    # --- what is drawn ---
+
+    def read(self, deadline: float) -> bool:
+        """Read pending text until `deadline`; return whether anything may look different."""
+        if self.collapsed or self.body.settled:
+            return False
+        self.body.read(deadline)
+        self._gather()
+        return True
+
+    def _assemble(self) -> None:
+        if self.item.kind in _MARKS:
+            self._head: Section = Line(self.item)
+        else:
+            self._head = Head(self.item, collapsed=self.collapsed)
+        self._foot = Foot(self.item)
+        self._gather()
+
+    def _gather(self) -> None:
+        body: list[Section] = [] if self.collapsed else self.body.sections
+        self.sections = [self._head, *body]
+        if not self.collapsed and not self.body.settled:
+            self.sections.append(Unread(self.body))
+        self.sections.append(self._foot)
+        self.touch()
+
+    def touch(self) -> None:
+        """Say that heights have changed."""
+        self._tops = None
+
+    def tops(self, width: int) -> list[int]:
+        """Return where each section begins, and at the end the height of all."""
+        if self._tops is None or self._width != width:
+            heights = (section.height(width) for section in self.sections)
+            self._tops = list(accumulate(heights, initial=0))
+            self._width = width
+        return self._tops
+
+    def height(self, width: int) -> int:
+        return self.tops(width)[-1]
+
+
+class EarlierEntry(Entry):
+    """The row above the first message."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(Item(id="", kind="note"))
+        self.sections = [Earlier(count)]
+        self.touch()

@@ -1,0 +1,408 @@
+"""The conversation: one widget that draws every message itself, row by row.
+
+It is given plain data (`tui.transcript.item.Item`) and knows no engine:
+
+    set_items(items)            the whole window, newest last; goes to the bottom
+    append(item)                one more at the end
+    update(item)                a newer version of the item with the same id
+    extend_text(id, fragment)   a live reply goes on; cheap, call it for every fragment
+    prepend(items)              older ones, above
+    prune(keep)                 forget all but the newest `keep`; returns how many went
+    earlier = 12                how many messages there are above (a row says so)
+    follow(), following         go to the bottom and hold it; whether it does
+
+It posts `EarlierWanted` when the reader reaches or clicks the row of earlier messages,
+`CopyRequested` with the text to put on the clipboard, and `FollowChanged` when it begins or ceases
+to hold the bottom.
+
+How it is fast: text is cut into chunks that no later text can change, each is made into rows once,
+and a frame (at most `FRAMES` a second, the first fragment at once) reads and draws the open end
+only. A frame compares the rows it would show with those on the screen and repaints the difference.
+A row knows the names of its styles only, so another theme or a selection needs no new rows; what
+is not in view is laid out in slices of a few milliseconds. The reader's place is kept by the row
+at the top, whatever happens above it.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.actions import SkipAction
+from textual.binding import Binding, BindingType
+from textual.geometry import Offset
+from textual.message import Message
+from textual.selection import Selection
+
+from tui.text import plain
+from tui.transcript.item import Item
+from tui.transcript.rows import Row
+from tui.widgets.rowview import RowView
+
+
+class Transcript(RowView):
+    """Shows a conversation, live or past."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "step(-1)", "Up", show=False),
+        Binding("down,j", "step(1)", "Down", show=False),
+        Binding("pageup", "page_up", "Page up", show=False),
+        Binding("pagedown,space", "page_down", "Page down", show=False),
+        Binding("home,g", "to_top", "Top", show=False),
+        Binding("end,G", "to_bottom", "Bottom", show=False),
+        Binding("left_square_bracket,p", "message(-1)", "Previous message", show=False),
+        Binding("right_square_bracket,n", "message(1)", "Next message", show=False),
+        Binding("v", "select_lines", "Select lines", show=False),
+        Binding("shift+up", "extend(0, -1)", "Select", show=False),
+        Binding("shift+down", "extend(0, 1)", "Select", show=False),
+        Binding("shift+left", "extend(-1, 0)", "Select", show=False),
+        Binding("shift+right", "extend(1, 0)", "Select", show=False),
+        Binding("escape", "unselect", "Clear the selection", show=False),
+        Binding("y,enter,ctrl+c", "copy_selection", "Copy the selection", show=False),
+        Binding("c", "copy_near", "Copy the code block or message", show=False),
+        Binding("ctrl+o", "fold", "Open or close", show=False),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "transcript--role-user",
+        "transcript--role-butler",
+        "transcript--role-announcement",
+        "transcript--via",
+        "transcript--why",
+        "transcript--state",
+        "transcript--note",
+        "transcript--failure",
+        "transcript--seam",
+        "transcript--earlier",
+        "transcript--new-mark",
+        "transcript--heading",
+        "transcript--h1",
+        "transcript--h2",
+        "transcript--bullet",
+        "transcript--quote",
+        "transcript--quote-bar",
+        "transcript--rule",
+        "transcript--html",
+        "transcript--link",
+        "transcript--url",
+        "transcript--inline-code",
+        "transcript--table-header",
+        "transcript--table-frame",
+        "transcript--code",
+        "transcript--code-frame",
+        "transcript--code-title",
+        "transcript--code-copy",
+        "transcript--code-mark",
+        "transcript--token-comment",
+        "transcript--token-error",
+        "transcript--token-deleted",
+        "transcript--token-inserted",
+        "transcript--token-keyword",
+        "transcript--token-builtin",
+        "transcript--token-name",
+        "transcript--token-number",
+        "transcript--token-string",
+    }
+
+    DEFAULT_CSS = """
+    Transcript {
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+        padding: 0 1;
+        color: $foreground;
+        background: $background;
+
+        .transcript--role-user { color: $text-secondary; text-style: bold; }
+        .transcript--role-butler { color: $text-primary; text-style: bold; }
+        .transcript--role-announcement { color: $text-accent; text-style: bold; }
+        .transcript--via, .transcript--why, .transcript--earlier { color: $text-muted; }
+        .transcript--state, .transcript--note { color: $text-muted; }
+        .transcript--failure { color: $text-error; }
+        .transcript--seam { color: $text-warning; }
+        .transcript--new-mark { color: $text; background: $primary-muted; text-style: bold; }
+        .transcript--heading { text-style: bold; color: $text-primary; }
+        .transcript--h1 { text-style: bold underline; }
+        .transcript--h2 { text-style: bold; }
+        .transcript--bullet { color: $text-primary; }
+        .transcript--quote { color: $text-muted; text-style: italic; }
+        .transcript--quote-bar, .transcript--rule { color: $primary-muted; }
+        .transcript--html, .transcript--url { color: $text-muted; }
+        .transcript--link { color: $text-primary; text-style: underline; }
+        .transcript--inline-code { color: $text-warning; }
+        .transcript--table-header { text-style: bold; }
+        .transcript--table-frame { color: $text-disabled; }
+        .transcript--code-frame { color: $text-disabled; }
+        .transcript--code-title, .transcript--code-copy { color: $text-muted; }
+        .transcript--code-mark { color: $text-warning; }
+        .transcript--token-comment { color: $text-muted; text-style: italic; }
+        .transcript--token-error, .transcript--token-deleted { color: $text-error; }
+        .transcript--token-inserted, .transcript--token-string { color: $text-success; }
+        .transcript--token-keyword { color: $text-accent; text-style: bold; }
+        .transcript--token-builtin { color: $text-accent; }
+        .transcript--token-name { color: $text-primary; }
+        .transcript--token-number { color: $text-warning; }
+    }
+    """
+
+    class EarlierWanted(Message):
+        """The reader has come to the row of earlier messages."""
+
+        def __init__(self, transcript: "Transcript") -> None:
+            super().__init__()
+            self.transcript = transcript
+
+        @property
+        def control(self) -> "Transcript":
+            return self.transcript
+
+    class CopyRequested(Message):
+        """Text is to be put on the clipboard."""
+
+        def __init__(self, transcript: "Transcript", text: str, what: str) -> None:
+            super().__init__()
+            self.transcript = transcript
+            self.text = text
+            self.what = what
+            """What it is, to say so: `selection`, `message`, or `python code`."""
+
+        @property
+        def control(self) -> "Transcript":
+            return self.transcript
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._asked = False
+        """Whether earlier messages were asked for and have not come."""
+        self._pivot: Offset | None = None
+        self._caret: Offset | None = None
+        self._line_wise = False
+
+    # --- what is shown ---
+
+    def set_items(self, items: Sequence[Item]) -> None:
+        self.window.set(items)
+        self._asked = False
+        self.follow()
+
+    def append(self, item: Item) -> None:
+        self.window.append(item)
+        self._tell()
+
+    def update(self, item: Item) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        entry = self.window.get(item.id)
+        if entry is not None:
+            entry.update(item)
+            self.window.touch(entry)
+            self._wake()
+
+    def extend_text(self, key: str, fragment: str) -> None:
+        """Append to the body of a live item. Unknown ids are ignored: it may be pruned."""
+        entry = self.window.get(key)
+        if entry is not None:
+            entry.extend(fragment)
+            self._wake()
+
+    def prepend(self, items: Sequence[Item]) -> None:
+        self.window.prepend(items)
+        self._asked = False
+        self._wake()
+
+    def prune(self, keep: int) -> int:
+        """Forget messages above the view so that `keep` are left; return how many went.
+
+        What the reader sees stays, so that more than `keep` may be left.
+        """
+        seen = 0 if self._following or self._place is None else self.window.below(self._place)
+        dropped = self.window.prune(max(keep, seen))
+        self._wake()
+        return dropped
+
+    @property
+    def earlier(self) -> int:
+        """How many messages there are above the first."""
+        return self.window.earlier
+
+    @earlier.setter
+    def earlier(self, count: int) -> None:
+        if count != self.window.earlier:
+            self.window.earlier = count
+            self._asked = False
+            self._wake()
+
+    def _tell(self) -> None:
+        if not self.following:
+            self._news += 1
+        self._wake()
+
+    # --- moving ---
+
+    def scrolled(self, y: int) -> None:
+        if y == 0:
+            self._ask()
+
+    def _ask(self) -> None:
+        if self.earlier and not self._asked:
+            self._asked = True
+            self.post_message(self.EarlierWanted(self))
+
+    def action_step(self, rows: int) -> None:
+        if self._caret is not None:
+            self.action_extend(0, rows)
+        elif self._top + rows < 0:
+            self._ask()
+        else:
+            self.scroll_to(y=self._top + rows, animate=False)
+
+    def action_page_up(self) -> None:
+        self.action_step(-max(1, self.room.height - 2)) if self._top else self._ask()
+
+    def action_page_down(self) -> None:
+        self.action_step(max(1, self.room.height - 2))
+
+    def action_to_top(self) -> None:
+        self.scroll_to(y=0, animate=False)
+        self._ask()
+
+    def action_to_bottom(self) -> None:
+        self.follow()
+
+    def action_message(self, step: int) -> None:
+        """Bring the next or previous message to the top."""
+        tops = self.window.tops[:-1]
+        further = [top for top in tops if (top > self._top if step > 0 else top < self._top)]
+        if further:
+            self.scroll_to(y=further[0] if step > 0 else further[-1], animate=False)
+
+    # --- selecting ---
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the original text of the selected rows, without frames and gutters."""
+        height = self.window.height
+        first = 0 if selection.start is None else self.row_of(selection.start.y)
+        last = height - 1 if selection.end is None else self.row_of(selection.end.y)
+        first, last = max(0, first), min(height - 1, last)
+        rows = self.window.rows(first, last - first + 1) if last >= first else []
+        pieces: list[str] = []
+        for number, row in enumerate(rows):
+            start = selection.start.x if selection.start and number == 0 else 0
+            stop = selection.end.x if selection.end and number == len(rows) - 1 else None
+            pieces += row.copied(start, stop), row.joint
+        return "".join(pieces[:-1]), "\n"
+
+    def _selected(self) -> str:
+        selection = self.text_selection
+        return "" if selection is None else (self.get_selection(selection) or ("", ""))[0]
+
+    def action_select_lines(self) -> None:
+        """Begin to select whole rows at the middle of the view, or stop."""
+        if self._caret is not None and self._line_wise:
+            self.action_unselect()
+            return
+        self._begin(self._top + min(self.room.height, self.window.height) // 2, line_wise=True)
+        self._show_selection()
+
+    def _begin(self, y: int, *, line_wise: bool) -> None:
+        self._line_wise = line_wise
+        self._pivot = self._caret = Offset(self.window.rows(y, 1)[0].start, self.line_of(y))
+
+    def action_extend(self, columns: int, rows: int) -> None:
+        if self._caret is None:
+            bottom = min(self._top + self.room.height, self.window.height) - 1
+            self._begin(max(0, bottom), line_wise=False)
+        caret = self._caret
+        if caret is None:
+            return
+        y = min(max(0, self.row_of(caret.y) + rows), max(0, self.window.height - 1))
+        row = self.window.rows(y, 1)[0]
+        x = min(max(row.start, caret.x + columns), row.stop)
+        self._caret = Offset(x, self.line_of(y))
+        if not self._top <= y < self._top + self.room.height:
+            self.scroll_to(y=y if y < self._top else y - self.room.height + 1, animate=False)
+        self._show_selection()
+
+    def _show_selection(self) -> None:
+        pivot, caret = self._pivot, self._caret
+        if pivot is None or caret is None:
+            return
+        selection = Selection.from_offsets(pivot, caret)
+        if self._line_wise and selection.start is not None and selection.end is not None:
+            last = self.window.rows(self.row_of(selection.end.y), 1)[0]
+            selection = Selection(Offset(0, selection.start.y), Offset(last.stop, selection.end.y))
+        self.screen.selections = {self: selection}
+
+    def action_unselect(self) -> None:
+        if self._caret is None and self.text_selection is None:
+            raise SkipAction
+        self._caret = self._pivot = None
+        self.screen.clear_selection()
+
+    def action_copy_selection(self) -> None:
+        text = self._selected()
+        if not text:
+            raise SkipAction
+        self.post_message(self.CopyRequested(self, text, "selection"))
+        self.action_unselect()
+
+    # --- copying and folding ---
+
+    def action_copy_near(self) -> None:
+        """Copy the first code block in view, else the message the view begins with."""
+        if self._selected():
+            self.action_copy_selection()
+            return
+        row = next((shown.row for shown in self._shown if shown.row.code), None)
+        if row is not None:
+            self._copy_code(row)
+            return
+        mark = self.window.mark(self._top + self.room.height // 2)
+        if mark is not None:
+            text = plain(mark.entry.body.text or mark.entry.item.body)
+            self.post_message(self.CopyRequested(self, text, "message"))
+
+    def _copy_code(self, row: Row) -> None:
+        if row.code is not None:
+            what = f"{row.code.language} code".strip()
+            self.post_message(self.CopyRequested(self, plain(row.code.source), what))
+
+    def action_fold(self) -> None:
+        """Open or close the nearest item that can be."""
+        middle = self._top + self.room.height // 2
+        tops = self.window.tops
+        folds = [
+            (abs(top - middle), number)
+            for number, (top, entry) in enumerate(zip(tops, self.window.entries, strict=False))
+            if entry.collapsed is not None
+        ]
+        if not folds:
+            raise SkipAction
+        self._fold(min(folds)[1])
+
+    def _fold(self, number: int) -> None:
+        entry = self.window.entries[number]
+        entry.fold()
+        self.window.touch(entry)
+        self._wake()
+
+    def on_click(self, event: events.Click) -> None:
+        """Act on what was clicked; take the place of Textual's selecting of everything."""
+        event.prevent_default()
+        offset = event.get_content_offset(self)
+        if offset is None or not 0 <= offset.y < len(self._shown):
+            return
+        shown = self._shown[offset.y]
+        if shown.over and offset.x >= self.room.width - len(shown.over):
+            self.follow()
+        elif shown.row.action == "copy" and offset.x >= self.room.width // 2:
+            self._copy_code(shown.row)
+        elif shown.row.action == "earlier":
+            self._ask()
+        elif shown.row.action == "fold":
+            mark = self.window.mark(self._top + offset.y)
+            if mark is not None:
+                self._fold(self.window.entries.index(mark.entry))
