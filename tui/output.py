@@ -29,6 +29,11 @@ def say(text: str = "") -> None:
     _write(sys.stdout, harmless(text) + "\n")
 
 
+def say_as_is(text: str) -> None:
+    """A piece of the result that was made harmless already."""
+    _write(sys.stdout, text)
+
+
 def remark(text: str) -> None:
     """A line about the result, for a person."""
     _write(sys.stderr, harmless(text) + "\n")
@@ -38,6 +43,11 @@ def json_text(value: object, *, indent: int = 0) -> str:
     """JSON that is safe to print. `indent` of 0 keeps it on one line."""
     encoded = msgspec.json.encode(value, enc_hook=str)
     text = (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
+    return json_harmless(text)
+
+
+def json_harmless(text: str) -> str:
+    """JSON text of others, so escaped that it is safe to print and means the same."""
     return _UNESCAPED.sub(_escape, text)
 
 
@@ -111,3 +121,8 @@ def read_stdin() -> str:
     if source is None or source.closed or source.isatty():  # pyright: ignore[reportUnnecessaryComparison]
         return ""
     return source.buffer.read().decode("utf-8", "replace")
+
+
+def printed(text: str) -> str:
+    """An argument of the command line as text: bytes that were no UTF-8 become `�`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
