@@ -53,14 +53,16 @@ _REFUSED: Final = frozenset(
         FinishReason.MODEL_ARMOR,
     }
 )
-_GIVEN_UP: Final = frozenset({
-    FinishReason.OTHER,
-    FinishReason.MALFORMED_FUNCTION_CALL,
-    FinishReason.UNEXPECTED_TOOL_CALL,
-    FinishReason.TOO_MANY_TOOL_CALLS,
-    FinishReason.MISSING_THOUGHT_SIGNATURE,
-    FinishReason.MALFORMED_RESPONSE,
-})
+_GIVEN_UP: Final = frozenset(
+    {
+        FinishReason.OTHER,
+        FinishReason.MALFORMED_FUNCTION_CALL,
+        FinishReason.UNEXPECTED_TOOL_CALL,
+        FinishReason.TOO_MANY_TOOL_CALLS,
+        FinishReason.MISSING_THOUGHT_SIGNATURE,
+        FinishReason.MALFORMED_RESPONSE,
+    }
+)
 
 # Said on every reason newer than the SDK, and it would land in the middle of the screen.
 warnings.filterwarnings("ignore", ".* is not a valid FinishReason", UserWarning)

@@ -31,10 +31,18 @@ class Scripted:
     port: int = 0
     scripts: list["Script"] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
+    visited: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the first request has come."""
+    connections: set["asyncio.Task[None]"] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    async def deserted(self) -> None:
+        """Until no client holds a connection any more."""
+        while self.connections:
+            await asyncio.wait(self.connections)
 
     def play(self, *scripts: "Script") -> None:
         self.scripts = list(scripts)
@@ -48,24 +56,26 @@ class Script:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     ending: str = "clean"
-    """`clean`, `cut` (the connection goes in mid-body) or `hang` (no end, until the client
-    leaves)."""
+    """`clean`, `cut` (the connection goes in mid-body), `hang` (no end, until the client leaves),
+    `mute` (not even a head, likewise) or `slam` (not even a head, and the connection goes)."""
 
 
 @asynccontextmanager
 async def scripted_server() -> AsyncIterator[Scripted]:
     scripted = Scripted()
-    tasks: set[asyncio.Task[None]] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        tasks.add(task)
+        scripted.connections.add(task)
+        writers.add(writer)
         try:
             await _serve(scripted, reader, writer)
         finally:
             writer.close()
-            tasks.discard(task)
+            writers.discard(writer)
+            scripted.connections.discard(task)
 
     server = await asyncio.start_server(visited, "127.0.0.1", 0)
     scripted.port = server.sockets[0].getsockname()[1]
@@ -73,9 +83,9 @@ async def scripted_server() -> AsyncIterator[Scripted]:
         yield scripted
     finally:
         server.close()
-        for task in tuple(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in tuple(writers):
+            writer.close()
+        await scripted.deserted()
 
 
 async def _serve(
@@ -87,7 +97,13 @@ async def _serve(
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         scripted.visits.append(visit)
+        scripted.visited.set()
         script = scripted.scripts.pop(0) if len(scripted.scripts) > 1 else scripted.scripts[0]
+        if script.ending == "slam":
+            return
+        if script.ending == "mute":
+            await _until_gone(reader, visit)
+            return
         writer.write(_head(script))
         if script.body:
             writer.write(_chunk(script.body))
