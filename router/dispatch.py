@@ -5,10 +5,13 @@ Every call of every kind goes through here, so each is metered and each obeys th
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from store.opening import Store
+
+if TYPE_CHECKING:
+    from store.ticket import Ticket
 
 from router import attempts
 from router.attempts import Attempt, Ended
@@ -91,7 +94,11 @@ class Dispatcher:
 
         A cancellation ends the reply as cancelled, what was spent is settled, and it goes on.
         """
-        return await _Run(self, call).run()
+        run = _Run(self, call)
+        outcome = await run.run()
+        if run.told is not None:
+            await run.told
+        return outcome
 
 
 class _Run:
@@ -104,6 +111,8 @@ class _Run:
         self._cost: float | None = 0.0
         self._text = ""
         self._problems: list[Problem] = []
+        self.told: "Ticket[tuple[int, ...]] | None" = None
+        """For the last thing that was said: with it, all of the call is on disk."""
 
     async def run(self) -> Outcome:
         passed = [c for c in self._call.candidates if c.passed_over]
@@ -233,7 +242,7 @@ class _Run:
         )
 
     def _say(self, event: AnyEvent) -> None:
-        self._desk.store.journal.append(self._call.session, event, at=now_ms())
+        self.told = self._desk.store.journal.append(self._call.session, event, at=now_ms())
 
 
 _SPARE: Final = 64

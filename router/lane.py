@@ -91,6 +91,8 @@ class Lane:
                 waiting = self._queue.popleft()
                 self._answering = asyncio.create_task(self._guarded(waiting))
                 await asyncio.wait({self._answering})
+                self._answering = None
+                await self._recount()
         finally:
             if self._answering is not None and not self._answering.done():
                 self._answering.cancel()
@@ -98,6 +100,12 @@ class Lane:
             self._answering = None
             self._worker = None
             self._idle.set()
+
+    async def _recount(self) -> None:
+        try:
+            await self.services.keeper.recount()
+        except StoreError:
+            log.exception("counting usage")
 
     async def _guarded(self, waiting: Waiting) -> None:
         """Answer, and turn whatever was not foreseen into a failure that can be read."""
@@ -161,7 +169,6 @@ class Lane:
         )
         self._dispatched = waiting.id
         await services.dispatcher.run(call)
-        await services.keeper.recount()
 
     def _fit(self, view: View, prompt: str, room: int, *, local: bool) -> context.Fitted:
         """Fit the history into a candidate's room, and say so when some has to stay out."""
