@@ -143,6 +143,7 @@ async def test_interrupting_keeps_what_came_and_goes_on_with_what_waits(
     assert str(cut.text).startswith("one")
     assert cut.usage is not None
     assert cut.usage.estimated
+    await house.engine.idle(house.session)
     assert not await house.engine.cancel(house.session)
 
 
