@@ -47,11 +47,12 @@ def _expected(error: BaseException) -> Exit | None:
     from router.policy import Refusal
     from router.providers.base import Failure
     from store.errors import SessionAmbiguous, SessionNotFound, StoreError
+    from tui.attachments import UnreadableFile
 
     match error:
         case CommandFailed():
             return error.code
-        case ConfigError() | SessionNotFound() | SessionAmbiguous():
+        case ConfigError() | SessionNotFound() | SessionAmbiguous() | UnreadableFile():
             return Exit.WRONG_USE
         case Refusal():
             return Exit.DECLINED
