@@ -6,7 +6,8 @@ loaded only when the model is asked something.
 """
 
 from router.providers.embedded.model import EmbeddedModel
+from router.providers.embedded.process import check_engine
 from router.providers.embedded.progress import Progress
 from router.providers.embedded.weights import find_gguf
 
-__all__ = ["EmbeddedModel", "Progress", "find_gguf"]
+__all__ = ["EmbeddedModel", "Progress", "check_engine", "find_gguf"]

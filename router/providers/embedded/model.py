@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from router.providers.base import BrokenStream, Chunk, Missing, Request, Unreachable
 from router.providers.embedded.fetch import fetch
-from router.providers.embedded.process import Child, Orders
+from router.providers.embedded.process import Child, Orders, check_engine
 from router.providers.embedded.progress import Progress, Report
 from router.providers.embedded.weights import SMOLLM2, Weights, check_gguf, find_gguf
 
@@ -88,12 +88,14 @@ class EmbeddedModel:
                 ) from failure
 
     async def models(self) -> list[str]:
+        """Its one model, if its file is here and its engine can be loaded. Starts nothing."""
         if self._gguf:
             await asyncio.to_thread(check_gguf, self._gguf)
         elif find_gguf(self._folder, self._weights) is None:
             raise Missing(
                 f"The local model is not installed. Install it with: {self._weights.command}"
             )
+        await check_engine()
         return [self.name]
 
     async def aclose(self) -> None:
@@ -112,7 +114,14 @@ class EmbeddedModel:
         if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self._start())
             self._starting.add_done_callback(_look_at_outcome)
-        return await asyncio.shield(self._starting)
+        starting = self._starting
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if starting.cancelled() and not (me and me.cancelling()):
+                raise Unreachable("The local model has been closed.") from None
+            raise
 
     async def _start(self) -> "tuple[Child, Port]":
         await self._stop()

