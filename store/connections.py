@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from store.errors import StoreClosed, explain
+from store.damage import met
+from store.errors import StoreClosed
 
 PATIENCE: Final = 5.0
 """Seconds to wait for another process's write lock."""
@@ -64,7 +65,7 @@ class Readers:
             finally:
                 self._give_back(connection)
         except sqlite3.Error as error:
-            raise explain(error, self._path) or error from error
+            raise met(error, self._path) from error
 
     def close(self) -> None:
         with self._lock:

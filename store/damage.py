@@ -5,16 +5,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from store.errors import StoreDamaged
+from store.errors import StoreDamaged, explain
 
 _SIDE_FILES: Final = ("", "-wal", "-shm")
 _LAST_EVENT: Final = "SELECT * FROM events ORDER BY seq DESC LIMIT 1"
 _TABLES: Final = ("sessions", "messages", "usage", "usage_hourly", "reservations", "leases")
 
 
-def suspect(path: Path) -> None:
-    """Have the next opening examine the whole file: SQLite has met damage in it."""
-    _mark(path).touch(mode=0o600)
+def met(error: sqlite3.Error, path: Path) -> Exception:
+    """What to raise instead. If it tells of damage, the next opening examines the whole file."""
+    known = explain(error, path)
+    if isinstance(known, StoreDamaged):
+        _mark(path).touch(mode=0o600)
+    return known or error
 
 
 def examine(connection: sqlite3.Connection, path: Path) -> None:
@@ -46,7 +49,8 @@ def set_aside(path: Path) -> str:
 
 def _examine_thoroughly(connection: sqlite3.Connection, path: Path) -> None:
     # The search index holds nothing of its own, so a fault in it is mended on the spot.
-    connection.execute("INSERT INTO messages_fts (messages_fts) VALUES ('rebuild')")
+    for command in ("delete-all", "rebuild"):
+        connection.execute("INSERT INTO messages_fts (messages_fts) VALUES (?)", (command,))
     findings = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if findings != ("ok",):
         raise StoreDamaged(f"The store {path} is damaged ({findings[0]}).")

@@ -62,14 +62,20 @@ class Ledger:
         """Take the worst case of a call if it fits every limit, in one transaction.
 
         Checked are what was settled since the limit's `since`, what open reservations hold, and
-        this. Settle it by appending `UsageSettled`, give it back with `UsageReleased`.
+        this; a limit for another account or model has no say. Settle it by appending `UsageSettled`, give it back with `UsageReleased`.
 
         Returns:
             A ticket for the verdict. If the answer is no, nothing is written.
         """
 
+        def concerns(limit: Limit) -> bool:
+            return limit.account in (None, reservation.account) and limit.model in (
+                None,
+                reservation.model,
+            )
+
         def check_and_take(transaction: Transaction) -> Verdict:
-            for limit in limits:
+            for limit in filter(concerns, limits):
                 left = _left(transaction, limit)
                 if _asked(reservation, limit.unit) > left + _CENT_OF_A_CENT:
                     return Verdict(granted=False, limit=limit, left=max(0.0, left))

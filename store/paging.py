@@ -13,7 +13,8 @@ _ACROSS: Final = (
     "WHERE ended_seq IS NULL OR ended_seq >= ?"
 )
 _NUMBER: Final = (
-    "SELECT number FROM messages WHERE session = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT 1"
+    "SELECT min(number) FROM (SELECT number FROM messages "
+    "WHERE session = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT 8)"
 )
 _LAST: Final = "SELECT coalesce(max(seq), 0) FROM events WHERE session = ? AND seq < ?"
 
@@ -61,7 +62,8 @@ def _start(connection: sqlite3.Connection, segments: list[Segment], messages: in
 
 def _number(connection: sqlite3.Connection, segments: list[Segment], start: int) -> int:
     for part in reversed(segments):
-        row = connection.execute(_NUMBER, (part.session, start, part.before)).fetchone()
-        if row is not None:
-            return int(row[0])
+        # Messages are numbered as they end, so the first one need not have the lowest number.
+        number = connection.execute(_NUMBER, (part.session, start, part.before)).fetchone()[0]
+        if number is not None:
+            return int(number)
     return 1

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _TITLE_LENGTH: Final = 80
 _ENDED: Final[frozenset[SessionState]] = frozenset({"done", "failed", "cancelled", "interrupted"})
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 _START: Final = (
     "INSERT INTO sessions (id, kind, title, titled, workspace, parent, state, tier, model, "

@@ -1,26 +1,25 @@
 """Full-text search over finished messages."""
 
+import re
 import sqlite3
 from dataclasses import dataclass
 from typing import Final, Literal
-
-import msgspec
 
 from store.projections import searchable
 
 MATCH_BEGINS: Final = "\x02"
 MATCH_ENDS: Final = "\x03"
 _WORDS_SHOWN: Final = 24
+_WORDS: Final = re.compile(r'"([^"]*)"|[^\s"]+')
 _SEARCH: Final = f"""
-SELECT messages.session AS session, messages.seq AS seq, messages.role AS role,
-    messages.at AS at, sessions.title AS title,
-    snippet(messages_fts, 0, char(2), char(3), '…', {_WORDS_SHOWN}) AS snippet
+SELECT messages.session, sessions.title, messages.role, messages.at, messages.seq,
+    snippet(messages_fts, 0, char(2), char(3), '…', {_WORDS_SHOWN})
 FROM messages_fts
 JOIN messages ON messages.id = messages_fts.rowid
 JOIN sessions ON sessions.id = messages.session
-WHERE messages_fts MATCH :query
+WHERE messages_fts MATCH ?
 ORDER BY messages_fts.rank, messages.seq DESC
-LIMIT :limit
+LIMIT ?
 """  # noqa: S608
 
 
@@ -40,12 +39,14 @@ class Hit:
 
 def search(connection: sqlite3.Connection, text: str, limit: int) -> list[Hit]:
     """Messages that hold every word of `text`, best first; the last word may be a beginning."""
-    from sqlite_utils import Database
-
-    db = Database(connection)
-    words = db.quote_fts(searchable(text))
-    if not words:
+    query = _query(text)
+    if not query:
         return []
-    parameters: dict[str, str | int] = {"query": f"{words}*", "limit": limit}
-    rows = db.query(_SEARCH, parameters)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - bare dicts
-    return msgspec.convert(list(rows), list[Hit])  # pyright: ignore[reportUnknownArgumentType]
+    return [Hit(*row) for row in connection.execute(_SEARCH, (query, limit))]
+
+
+def _query(text: str) -> str:
+    # sqlite-utils' `quote_fts` would do but for odd texts such as `:":`, which stay syntax.
+    words = [match[1] or match[0] for match in _WORDS.finditer(searchable(text))]
+    quoted = " ".join(f'"{word}"' for word in words if word.strip('"'))
+    return f"{quoted}*" if quoted else ""

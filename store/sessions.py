@@ -14,6 +14,7 @@ from store.errors import SessionAmbiguous, SessionBusy, SessionNotFound
 from store.events import Entry, SessionKind, SessionStarted, SessionState, Tier
 from store.leases import Identity
 from store.paging import Page
+from store.projections import searchable
 from store.recovery import Unanswered
 from store.search import Hit
 from store.transaction import Transaction
@@ -147,18 +148,19 @@ class Sessions:
             SessionNotFound: there is none; the message names what comes near.
             SessionAmbiguous: there are several; the message names them.
         """
-        exact = self._select("WHERE id = ?", (id_or_prefix,))
+        name = searchable(id_or_prefix)
+        exact = self._select("WHERE id = ?", (name,))
         if exact:
             return exact[0]
-        found = self._begin_with(id_or_prefix) if id_or_prefix else []
+        found = self._begin_with(name) if name else []
         if len(found) > 1:
             names = ", ".join(row.id for row in found[:_NAMED])
             more = " and more" if len(found) > _NAMED else ""
             raise SessionAmbiguous(
-                f"“{id_or_prefix}” fits several sessions ({names}{more}); give more letters."
+                f"“{name}” fits several sessions ({names}{more}); give more letters."
             )
         if not found:
-            raise SessionNotFound(self._unknown(id_or_prefix))
+            raise SessionNotFound(self._unknown(name))
         return found[0]
 
     def children(self, id: str, limit: int = 50) -> Sequence[SessionRow]:  # noqa: A002

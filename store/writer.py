@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar
 from store import damage, leases
 from store.backlog import Backlog, Batch, Command, Mark
 from store.connections import connect
-from store.errors import StoreBusy, StoreClosed, StoreDamaged, StoreError, StoreUnwritable, explain
+from store.errors import StoreBusy, StoreClosed, StoreError, StoreUnwritable, explain
 from store.events import Entry
 from store.leases import Identity
 from store.reading import entry_of
@@ -169,7 +169,7 @@ class Writer(threading.Thread):
             transaction.finish()
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise self._met(error) from error
+            raise damage.met(error, self._path) from error
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -178,12 +178,6 @@ class Writer(threading.Thread):
             self._announced = True
             self._renew_at = time.monotonic() + leases.RENEWAL
         return result, transaction.entries
-
-    def _met(self, error: sqlite3.Error) -> Exception:
-        known = explain(error, self._path)
-        if isinstance(known, StoreDamaged):
-            damage.suspect(self._path)
-        return known or error
 
     def _synchronise(self, level: Literal["FULL", "NORMAL"]) -> None:
         if self._synchronous != level:

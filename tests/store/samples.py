@@ -127,9 +127,7 @@ def text_of(entries: Iterable[Entry], reply: str = "r1") -> str:
     )
 
 
-async def hear(
-    subscription: Subscription, enough: Callable[[list[Entry]], bool]
-) -> list[Entry]:
+async def hear(subscription: Subscription, enough: Callable[[list[Entry]], bool]) -> list[Entry]:
     """What a subscription yields until it is enough."""
     heard: list[Entry] = []
     async with asyncio.timeout(SECONDS):

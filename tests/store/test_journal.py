@@ -128,7 +128,9 @@ def test_events_of_one_call_go_down_together_or_not_at_all(store: Store) -> None
 
 
 def test_an_event_that_no_file_can_hold_does_not_sink_its_neighbours(store: Store) -> None:
-    tickets = [store.journal.append("s", prompt(f"{n}"), at=2**63 if n == 5 else n) for n in range(10)]
+    tickets = [
+        store.journal.append("s", prompt(f"{n}"), at=2**63 if n == 5 else n) for n in range(10)
+    ]
     for number, ticket in enumerate(tickets):
         if number == 5:
             with pytest.raises(OverflowError):

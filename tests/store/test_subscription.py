@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -26,7 +27,7 @@ from tests.store.samples import (
 )
 
 
-def until(event: AnyEvent):  # noqa: ANN201 - a predicate
+def until(event: AnyEvent) -> Callable[[list[Entry]], bool]:
     return lambda heard: bool(heard) and event in events(heard)
 
 
