@@ -58,6 +58,8 @@ class Port:
                 async for line in response.aiter_lines():
                     for chunk in answer.feed(line):
                         yield chunk
+                    if answer.ended:
+                        break
         except httpx.ConnectTimeout as error:
             raise TimedOut("The local model did not take the connection in time.") from error
         except httpx.ConnectError as error:

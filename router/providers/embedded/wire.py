@@ -112,7 +112,8 @@ class Answer:
         self._finish = ""
         self._usage: _Usage | None = None
         self._empty = True
-        self._ended = False
+        self.ended = False
+        """Whether its protocol's terminal marker has come. Nothing after it counts."""
 
     def feed(self, line: str) -> Iterator[Chunk]:
         """What a line of the stream says.
@@ -124,7 +125,7 @@ class Answer:
         if data == line:  # a blank line, or a comment that keeps the connection open
             return
         if data == "[DONE]":
-            self._ended = True
+            self.ended = True
             return
         try:
             event = _event.decode(data)
@@ -143,7 +144,7 @@ class Answer:
         Raises:
             BrokenStream: the answer has no end, or nothing in it.
         """
-        if not self._ended or not self._finish or self._usage is None:
+        if not self.ended or not self._finish or self._usage is None:
             raise BrokenStream("The local model's answer broke off.")
         if self._empty:
             raise BrokenStream("The local model's answer was empty.")
