@@ -1,0 +1,267 @@
+"""What the slash commands do. Keys and the palette come here too."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from store.events import TIERS, Tier
+from tui import clipboard, figures
+from tui.drafts import Draft
+from tui.sending import REFUSALS, Pins
+from tui.slash import BY_NAME, Slash, unknown
+
+if TYPE_CHECKING:
+    from tui.app import ButlerApp
+    from tui.screens.chat import ChatScreen
+
+_AUTO: Final = frozenset({"auto", "none", "off"})
+
+
+class Actions:
+    """One method for each command, named after it; each takes what followed the name."""
+
+    def __init__(self, app: "ButlerApp") -> None:
+        self._app = app
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def _screen(self) -> "ChatScreen":
+        return self._app.chat
+
+    def run(self, slash: Slash, draft: Draft) -> bool:
+        """Do a command typed at the prompt. False if it is one that is sent as it stands."""
+        if slash.name == "sum" and (slash.arguments or draft.pieces):
+            return False
+        command = BY_NAME.get(slash.name)
+        if command is None:
+            self._screen.say(unknown(slash.name), error=True)
+            return True
+        if command.needs and not slash.arguments:
+            self._screen.say(f"/{command.name} needs {command.arguments}.", error=True)
+            return True
+        if slash.name in {"critical", "private", "local"} and slash.arguments:
+            self._send_so(slash, draft)
+            return True
+        self._screen.prompt.draft = Draft("", draft.pieces)
+        self._screen.history.add(draft.text)
+        self.do(slash.name, slash.arguments)
+        return True
+
+    def do(self, name: str, arguments: str = "") -> None:
+        """Do a command, in the background where it takes time; what goes wrong is told."""
+        method = getattr(self, f"do_{name}")
+        result = cast("Callable[[str], Coroutine[Any, Any, None] | None]", method)(arguments)
+        if result is not None:
+            self._start(result)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._told(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _told(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await self._app.live.ready()
+            await work
+        except (*REFUSALS, OSError) as error:
+            self._screen.say(str(error), error=True)
+        except Exception as error:  # noqa: BLE001 (a task of its own: nobody else would hear of it)
+            self._app.crash(error)
+
+    # --- prompts of a kind ---
+
+    def _send_so(self, slash: Slash, draft: Draft) -> None:
+        pins = self._screen.next_pins
+        match slash.name:
+            case "critical":
+                pins = replace(pins, critical=True)
+            case "private":
+                pins = replace(pins, private=True)
+            case _:
+                pins = replace(pins, tier="T4", model=None)
+        self._screen.send(Draft(slash.arguments, draft.pieces), pins)
+
+    def _pin(self, pins: Pins, sentence: str) -> None:
+        self._screen.next_pins = pins
+        self._screen.paint()
+        self._screen.say(sentence)
+
+    def do_critical(self, _arguments: str) -> None:
+        pins = replace(self._screen.next_pins, critical=True)
+        self._pin(pins, "The next prompt is critical: the best model allowed answers it.")
+
+    def do_private(self, _arguments: str) -> None:
+        pins = replace(self._screen.next_pins, private=True)
+        self._pin(pins, "The next prompt stays on this machine.")
+
+    def do_local(self, _arguments: str) -> None:
+        self.do_tier("T4")
+
+    def do_tier(self, arguments: str) -> None:
+        wanted = arguments.upper()
+        if arguments.lower() in _AUTO:
+            self._pin(replace(self._screen.next_pins, tier=None), "The policy chooses the tier.")
+        elif wanted in TIERS:
+            pins = replace(self._screen.next_pins, tier=cast(Tier, wanted), model=None)
+            self._pin(pins, f"{wanted} answers here until /tier auto.")
+        else:
+            self._screen.say(f"/tier takes {', '.join(TIERS)} or auto.", error=bool(arguments))
+
+    async def do_model(self, arguments: str) -> None:
+        models = [
+            f"{model.account}/{model.model}"
+            for tier in self._screen.view.house.tiers
+            for model in tier.models
+        ]
+        if arguments.lower() in _AUTO:
+            self._pin(replace(self._screen.next_pins, model=None), "The policy chooses the model.")
+            return
+        named = [ref for ref in models if arguments and arguments in {ref, ref.split("/", 1)[1]}]
+        if named:
+            pins = replace(self._screen.next_pins, model=named[0], tier=None)
+            self._pin(pins, f"{named[0]} answers here until /model auto.")
+            return
+        known = ", ".join(models) or "none"
+        wrong = f"No model {arguments} is set up. " if arguments else ""
+        self._screen.say(f"{wrong}/model takes one of: {known}; or auto.", error=bool(wrong))
+
+    # --- chats ---
+
+    async def do_new(self, _arguments: str) -> None:
+        running = sum(task.ended_at is None for task in self._screen.deck.main.tasks)
+        title = self._screen.deck.main.title
+        await self._app.live.begin()
+        self._screen.focus_home()
+        if running:
+            goes_on = figures.counted(running, "task goes on", "tasks go on")
+            self._screen.say(f"{goes_on} in “{title}”: ctrl+s brings you back there.")
+
+    async def do_sessions(self, arguments: str) -> None:
+        from tui.screens.sessions import SessionPicker
+
+        picker = SessionPicker(self._app.live.engine, arguments)
+        chosen = await self._app.ask(picker)
+        if chosen:
+            await self._open(chosen)
+        if picker.deleted(self._screen.deck.chat):
+            await self._app.live.begin()
+
+    async def _open(self, session: str) -> None:
+        from store.errors import SessionBusy
+        from tui.screens.asking import AskChoice
+
+        try:
+            await self._app.live.open(session)
+        except SessionBusy as busy:
+            asked = AskChoice(str(busy), {"f": "fork it", "w": "watch it read-only"})
+            answer = await self._app.ask(asked)
+            if answer == "f":
+                await self._app.live.open(await self._app.live.engine.fork(session))
+            elif answer == "w":
+                await self.do_replay(session)
+
+    async def do_replay(self, arguments: str) -> None:
+        from tui.player import Player
+        from tui.screens.replay import ReplayScreen
+
+        session = arguments or self._screen.deck.chat
+        player = await asyncio.to_thread(Player.of_store, self._app.live.engine.store, session)
+        _ = await self._app.push_screen(ReplayScreen(player))
+
+    async def do_export(self, arguments: str) -> None:
+        from tui.exporting import export_to_file
+
+        view, folder = self._screen.view, self._app.options.workspace
+        store = self._app.live.engine.store
+        try:
+            path = await asyncio.to_thread(
+                export_to_file, store, view.session, view.title, folder, arguments
+            )
+        except FileExistsError as error:
+            sentence = f"{error.filename} is there already: give another name, /export other.md."
+            self._screen.say(sentence, error=True)
+        else:
+            self._screen.say(f"Written to {path}.")
+
+    # --- copying ---
+
+    async def do_copy(self, arguments: str) -> None:
+        answers = [m for m in self._screen.view.messages if m.role == "butler" and m.text.length]
+        if not answers:
+            self._screen.say("There is no answer to copy yet.", error=True)
+            return
+        text = str(answers[-1].text)
+        if not arguments:
+            await self._app.copy(text, "the last answer")
+            return
+        blocks = clipboard.code_blocks(text)
+        if arguments.isdigit() and 0 < int(arguments) <= len(blocks):
+            await self._app.copy(blocks[int(arguments) - 1], f"code block {arguments}")
+            return
+        count = figures.counted(len(blocks), "code block")
+        self._screen.say(f"The last answer has {count}: /copy 1 copies the first.", error=True)
+
+    # --- looking ---
+
+    async def do_help(self, _arguments: str) -> None:
+        from tui.screens.sheet import Sheet, help_text
+
+        _ = await self._app.push_screen(Sheet("Keys and commands", help_text()))
+
+    async def do_usage(self, _arguments: str) -> None:
+        from tui.screens.usage import UsageScreen
+
+        live = self._app.live
+        house = self._screen.view.house
+        screen = UsageScreen(live.engine.store, house, live.options.config.time_zone)
+        _ = await self._app.push_screen(screen)
+
+    async def do_doctor(self, _arguments: str) -> None:
+        from tui.screens.sheet import Sheet, doctor_text
+
+        checks = await self._app.live.engine.check()
+        health = await asyncio.to_thread(self._app.live.engine.store.health)
+        _ = await self._app.push_screen(Sheet("Doctor", doctor_text(checks, health)))
+
+    async def do_config(self, _arguments: str) -> None:
+        from tui.screens.sheet import Sheet, config_text
+
+        _ = await self._app.push_screen(Sheet("Configuration", config_text(self._app.options)))
+
+    def do_theme(self, arguments: str) -> None:
+        self._app.choose_theme(arguments)
+
+    def do_mouse(self, arguments: str) -> None:
+        on = not self._app.mouse_on if arguments not in {"on", "off"} else arguments == "on"
+        self._app.use_mouse(on=on)
+        self._screen.say("The mouse is Butler's." if on else "The mouse is the terminal's.")
+
+    def do_quit(self, _arguments: str) -> None:
+        self._app.exit()
+
+    # --- the draft ---
+
+    def search_history(self) -> None:
+        self._start(self._search_history())
+
+    async def _search_history(self) -> None:
+        from tui.screens.past import PastPrompts
+
+        chosen = await self._app.ask(PastPrompts(self._screen.history.prompts))
+        if chosen is not None:
+            self._screen.prompt.draft = Draft(chosen, self._screen.prompt.draft.pieces)
+        self._screen.focus_home()
+
+    def edit_draft(self) -> None:
+        from tui import editor
+
+        draft = self._screen.prompt.draft
+        try:
+            with self._app.suspend():
+                text = editor.edit(draft.text)
+        except editor.EditorFailed as error:
+            self._screen.say(str(error), error=True)
+        else:
+            self._screen.prompt.draft = Draft(text, draft.pieces)
+        self._app.use_mouse(on=self._app.mouse_on)

@@ -1,0 +1,76 @@
+"""What the completion list offers: commands after `/`, files after `@`."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from tui.attachments import list_files
+from tui.slash import matching
+from tui.widgets.completion import Choice
+from tui.widgets.prompt import Prompt
+
+OFFERED: Final = 20
+
+
+class Completer:
+    """Looks at the prompt after each change. Files are listed once, in a thread."""
+
+    def __init__(self, prompt: Prompt, workspace: Path) -> None:
+        self._prompt = prompt
+        self._workspace = workspace
+        self._files: list[str] | None = None
+        self._listing: asyncio.Task[None] | None = None
+
+    def look(self) -> None:
+        area = self._prompt.area
+        word = area.word
+        if word.startswith("@"):
+            self._prompt.completion.show(self._file_choices(word[1:]))
+        elif word == area.text:
+            self._prompt.completion.show(command_choices(word))
+        else:
+            self._prompt.completion.close()
+
+    def _file_choices(self, typed: str) -> list[Choice]:
+        if self._files is None:
+            if self._listing is None:
+                self._listing = asyncio.create_task(self._list())
+            return []
+        return [Choice(_mention(name), name) for name in best(typed, self._files)]
+
+    async def _list(self) -> None:
+        self._files = await asyncio.to_thread(list_files, self._workspace)
+        self._listing = None
+        self.look()
+
+
+def command_choices(word: str) -> list[Choice]:
+    return [
+        Choice(
+            insert=f"/{command.name}" + " " * bool(command.arguments),
+            label=f"/{command.name} {command.arguments}".rstrip(),
+            says=command.says,
+            complete=not command.needs,
+        )
+        for command in matching(word)
+    ]
+
+
+def best(typed: str, names: list[str]) -> list[str]:
+    """The names that fit what was typed: those that hold it first, then the likely ones."""
+    if not typed:
+        return names[:OFFERED]
+    holding = [name for name in names if typed.lower() in name.lower()]
+    if len(holding) < OFFERED // 2:
+        from rapidfuzz import fuzz, process
+
+        close = process.extract(
+            typed, names, scorer=fuzz.WRatio, limit=OFFERED, score_cutoff=60, processor=str.lower
+        )
+        holding += [name for name, _, _ in close if name not in set(holding)]
+    holding.sort(key=lambda name: (typed.lower() not in name.lower(), len(name)))
+    return holding[:OFFERED]
+
+
+def _mention(name: str) -> str:
+    return f'@"{name}" ' if " " in name else f"@{name} "

@@ -1,0 +1,164 @@
+"""The engine at work behind the screen: opened after the first paint, closed after the last.
+
+Lives in one asyncio task of its own, so that the engine's tasks end where they began and no widget
+owns any of them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from router.clock import now_ms
+from router.view import View
+from tui.deck import Deck
+
+if TYPE_CHECKING:
+    from router.engine import Engine
+    from store.opening import Store
+    from store.subscription import Subscription
+    from tui.options import Options
+
+log = logging.getLogger(__name__)
+
+
+class Live:
+    """Holds the engine, the deck it fills, and the subscription between the two."""
+
+    def __init__(self, options: "Options", on_change: Callable[[], None]) -> None:
+        self.options = options
+        self.deck = Deck(View(session="", workspace=str(options.workspace)))
+        self.notices: tuple[str, ...] = ()
+        self._on_change = on_change
+        self._engine: Engine | None = None
+        self._subscription: Subscription | None = None
+        self._ready = asyncio.Event()
+        self._stop = asyncio.Event()
+
+    @property
+    def engine(self) -> "Engine":
+        """The engine; only once `ready`."""
+        if self._engine is None:
+            raise RuntimeError("the engine has not started")
+        return self._engine
+
+    def now(self) -> int:
+        """The time on the wall, in milliseconds."""
+        return now_ms()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set()
+
+    async def ready(self) -> None:
+        _ = await self._ready.wait()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Open the store, run the engine until `stop`, close both.
+
+        Raises:
+            StoreError: the store can't be used; the message is a sentence for the user.
+        """
+        store = await asyncio.to_thread(_open_store, self.options)
+        try:
+            self.notices = store.notices
+            await self._run_engine(store)
+        finally:
+            await asyncio.to_thread(store.close)
+
+    async def _run_engine(self, store: "Store") -> None:
+        engine_type = await asyncio.to_thread(_engine_type)
+        options = self.options
+        engine = engine_type(options.config, store, options.places, workspace=options.workspace)
+        async with engine:
+            self._engine = engine
+            await self._first_session()
+            self._ready.set()
+            self._on_change()
+            _ = await self._stop.wait()
+            if self._subscription is not None:
+                self._subscription.close()
+
+    # --- which chat is shown ---
+
+    async def begin(self) -> None:
+        """Show a new chat; nothing is written before its first prompt."""
+        session = self.engine.begin()
+        await self._listen_to(session, self._blank(session))
+
+    async def open(self, session: str) -> None:
+        """Show a chat of the store.
+
+        Raises:
+            SessionNotFound: there is none of this id.
+            SessionBusy: another program writes it; it can be forked.
+        """
+        row = await asyncio.to_thread(self.engine.store.sessions.get, session)
+        await self._listen_to(row.id, self.engine.open(row.id))
+
+    async def open_task(self, session: str) -> None:
+        """Hold the view of a session that was spawned earlier, so that it can have a tab."""
+        if self.deck.get(session) is None:
+            if self._subscription is not None:
+                _ = await self._subscription.add(session)
+            self.deck.put(await self.engine.open(session))
+            self._on_change()
+
+    async def earlier(self, session: str) -> None:
+        """Put older messages before those a view holds."""
+        view = self.deck.get(session)
+        if view is not None and view.earlier:
+            self.deck.put_earlier(await self.engine.earlier(view))
+            self._on_change()
+
+    async def _blank(self, session: str) -> View:
+        from router import reading
+
+        house = await asyncio.to_thread(reading.house, self.engine.store)
+        return View(session=session, workspace=str(self.options.workspace), house=house)
+
+    async def _listen_to(self, session: str, loading: Awaitable[View]) -> None:
+        """Subscribe, then read: what happens in between comes twice, and the fold minds that."""
+        subscription = self.engine.subscribe(session)
+        try:
+            _ = await subscription.start
+            view = await loading
+            children = [task.session for task in view.tasks if task.ended_at is None]
+            if children:
+                _ = await subscription.add(*children)
+        except BaseException:
+            subscription.close()
+            raise
+        if self._subscription is not None:
+            self._subscription.close()
+        self._subscription, self.deck = subscription, Deck(view)
+        self._pump = asyncio.create_task(self._take_in(subscription, self.deck), name="pump")
+        self._on_change()
+
+    async def _take_in(self, subscription: "Subscription", deck: Deck) -> None:
+        async for entries in subscription:
+            if deck.fold(entries):
+                self._on_change()
+
+    async def _first_session(self) -> None:
+        session = self.options.session
+        if session is None and self.options.resume_last:
+            rows = await asyncio.to_thread(self.engine.store.sessions.list, limit=1, kind="chat")
+            session = rows[0].id if rows else None
+        await (self.open(session) if session else self.begin())
+
+
+def _open_store(options: "Options") -> "Store":
+    from store.opening import Store
+
+    return Store.open(options.places.data)
+
+
+def _engine_type() -> "type[Engine]":
+    """Imported in a thread: the screen is up already and must not wait for it."""
+    from router.engine import Engine
+
+    return Engine

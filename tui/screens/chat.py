@@ -1,0 +1,276 @@
+"""The chat: the house with a prompt below, and everything the keyboard can do there."""
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from router.asking import Prompt as Asked
+from router.view import View
+from tui.completing import Completer
+from tui.drafts import Draft, Drafts
+from tui.history import History
+from tui.screens.house import HouseScreen
+from tui.sending import REFUSALS, Letter, Outbox, Pins
+from tui.slash import parse
+from tui.widgets.card import CardDock
+from tui.widgets.prompt import Prompt, PromptArea
+from tui.widgets.tasks import TaskList
+from tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from tui.actions import Actions
+    from tui.live import Live
+
+_HINTS: Final = (
+    "enter send",
+    "ctrl+j newline",
+    "/ commands",
+    "F1 help",
+    "ctrl+p palette",
+    "F2 usage",
+    "ctrl+s sessions",
+)
+_ANSWERING: Final = ("esc interrupt", *_HINTS)
+_CONFIRM: Final = 3.0
+"""Seconds in which a second press means it."""
+
+
+class ChatScreen(HouseScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "interrupt", "Interrupt", show=False),
+        Binding("ctrl+r", "history", "History", show=False, priority=True),
+        Binding("ctrl+t", "show_tasks", "Tasks", show=False, priority=True),
+        Binding("ctrl+o", "expand", "Expand", show=False, priority=True),
+        Binding("ctrl+g", "edit", "Editor", show=False, priority=True),
+        Binding("ctrl+s", "command('sessions')", "Sessions", show=False, priority=True),
+        Binding("ctrl+w,x", "close_tab", "Close tab", show=False),
+        Binding("alt+a", "decide('approve')", "Approve", show=False, priority=True),
+        Binding("alt+r", "decide('reject')", "Reject", show=False, priority=True),
+        Binding("f1", "command('help')", "Help", show=False, priority=True),
+        Binding("f2", "command('usage')", "Usage", show=False, priority=True),
+        Binding("pageup", "scroll_transcript('page_up')", "Back", show=False),
+        Binding("pagedown", "scroll_transcript('page_down')", "On", show=False),
+        *(Binding(f"alt+{n}", f"tab({n})", show=False, priority=True) for n in range(1, 10)),
+    ]
+
+    def __init__(self, live: "Live", drafts: Drafts, actions: "Actions", pins: Pins) -> None:
+        super().__init__(live.deck, live.now)
+        self.live = live
+        self.actions = actions
+        self.prompt = Prompt()
+        self.card = CardDock()
+        self.next_pins = pins
+        self.history = History()
+        self._drafts = drafts
+        self._completer = Completer(self.prompt, live.options.workspace)
+        self._confirming: tuple[str, float] = ("", 0.0)
+        self._outbox = Outbox(self._submit, self._give_back, self.say, live.options.workspace)
+
+    def compose_foot(self) -> ComposeResult:
+        yield self.card
+        yield self.prompt
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.focus_home()
+
+    def focus_home(self) -> None:
+        _ = self.prompt.area.focus()
+
+    # --- what the engine brings ---
+
+    def paint(self) -> None:
+        if self.deck is not self.live.deck:
+            self.take_deck(self.live.deck)
+            return
+        super().paint()
+        self.card.show(self.deck.main.approvals)
+        self.hint.show(_ANSWERING if _answering(self.view) else _HINTS)
+
+    def pins(self) -> list[str]:
+        return self.next_pins.words()
+
+    def engine_ready(self, earlier: list[str]) -> None:
+        """The engine runs: send what was typed meanwhile."""
+        self.history.add_older(earlier)
+        self._outbox.send()
+        self.paint()
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Tell the user one sentence, for a moment."""
+        self.notify(text, severity="error" if error else "information", markup=False)
+
+    # --- sending ---
+
+    @on(PromptArea.Sent)
+    def send_prompt(self) -> None:
+        draft = self.prompt.draft
+        if not draft:
+            return
+        slash = parse(draft.text)
+        if slash is not None and self.actions.run(slash, draft):
+            return
+        self.send(draft, self.next_pins)
+
+    def send(self, draft: Draft, pins: Pins) -> None:
+        """Send to the chat; the prompt is empty again at once. What was pinned for one prompt only
+        is used up."""
+        chat = self.deck.chat
+        session = (lambda: chat) if chat else (lambda: self.live.deck.chat)
+        self._outbox.put(Letter(session=session, draft=draft, pins=pins))
+        self.history.add(draft.text)
+        self.prompt.draft = Draft()
+        self.next_pins = self.next_pins.used()
+        self.activate(chat)
+        self._feed(self.view).transcript.follow()
+        if self.live.is_ready:
+            self._outbox.send()
+
+    async def _submit(self, session: str, prompt: Asked) -> None:
+        _ = await self.live.engine.submit(session, prompt)
+        _ = self.call_later(self._keep_draft)
+
+    def _give_back(self, draft: Draft, sentence: str) -> None:
+        """What could not be sent is in the prompt again, before what was typed since."""
+        now = self.prompt.draft
+        text = "\n".join(part for part in (draft.text, now.text) if part)
+        self.prompt.draft = Draft(text, (*draft.pieces, *now.pieces))
+        self.say(sentence, error=True)
+
+    # --- the prompt ---
+
+    @on(Prompt.Changed)
+    def _prompt_changed(self) -> None:
+        self._completer.look()
+        self._keep_draft()
+
+    def _keep_draft(self) -> None:
+        """What is on its way counts as a draft until the engine has it on disk."""
+        all_of_it = (*self._outbox.unsent, self.prompt.draft)
+        text = "\n".join(draft.text for draft in all_of_it if draft.text)
+        self._drafts.keep(Draft(text, tuple(p for draft in all_of_it for p in draft.pieces)))
+
+    @on(PromptArea.Walked)
+    def _walk_history(self, message: PromptArea.Walked) -> None:
+        draft = self.prompt.draft
+        text = self.history.walk(message.step, draft.text)
+        if text is not None:
+            self.prompt.draft = Draft(text, draft.pieces)
+
+    @on(PromptArea.Left)
+    def _leave_prompt(self) -> None:
+        _ = self.card.focus() if self.card.asked is not None else self.focus_next()
+
+    @on(PromptArea.HelpWanted)
+    def _help(self) -> None:
+        self.action_command("help")
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed elsewhere and means nothing there goes into the prompt."""
+        if event.is_printable and event.character and not self.prompt.area.has_focus:
+            self._type(event.character)
+            _ = event.stop()
+
+    def _type(self, text: str) -> None:
+        self.focus_home()
+        self.prompt.add_text(text)
+
+    # --- cards ---
+
+    @on(CardDock.Returned)
+    def _back_to_prompt(self, message: CardDock.Returned) -> None:
+        self._type(message.character)
+
+    @on(CardDock.Decided)
+    async def _decided(self, message: CardDock.Decided) -> None:
+        self.focus_home()
+        try:
+            await self.live.engine.decide(message.approval, message.choice)
+        except REFUSALS as error:
+            self.say(str(error), error=True)
+
+    def action_decide(self, choice: str) -> None:
+        self.card.decide(choice)
+
+    # --- stopping ---
+
+    async def action_interrupt(self) -> None:
+        if self.tasks.has_focus:
+            self.leave_tasks()
+        elif not await self.interrupt():
+            self.focus_home()
+
+    async def interrupt(self) -> bool:
+        """Stop what runs in the tab shown. Whether anything did."""
+        return self.live.is_ready and await self.live.engine.cancel(self.active)
+
+    @on(TaskList.CancelWanted)
+    async def _cancel_task(self, message: TaskList.CancelWanted) -> None:
+        if self.confirmed(f"cancel {message.session}", "Press x again to cancel this task."):
+            _ = await self.live.engine.cancel(message.session)
+
+    @on(TaskList.RetryWanted)
+    async def _retry_task(self, message: TaskList.RetryWanted) -> None:
+        try:
+            _ = await self.live.engine.retry(message.session)
+        except REFUSALS as error:
+            self.say(str(error), error=True)
+
+    def confirmed(self, what: str, ask: str) -> bool:
+        """True on the second press within a moment; the first one asks."""
+        now = asyncio.get_running_loop().time()
+        before, until = self._confirming
+        if before == what and now < until:
+            self._confirming = ("", 0.0)
+            self.hint.notice("")
+            return True
+        self._confirming = (what, now + _CONFIRM)
+        self.hint.notice(ask)
+        _ = self.set_timer(_CONFIRM, lambda: self.hint.notice(""))
+        return False
+
+    # --- tabs and transcript ---
+
+    @on(Transcript.EarlierWanted)
+    async def _earlier_wanted(self) -> None:
+        await self.live.earlier(self.active)
+
+    @on(TaskList.Opened)
+    async def _open_task(self, message: TaskList.Opened) -> None:
+        try:
+            await self.live.open_task(message.session)
+        except REFUSALS as error:
+            self.say(str(error), error=True)
+            return
+        _ = self.query_one("#panel").remove_class("-over")
+        self.activate(message.session)
+        self.focus_home()
+
+    def action_close_tab(self) -> None:
+        self.close_tab()
+        self.focus_home()
+
+    def action_scroll_transcript(self, how: str) -> None:
+        transcript = self._feed(self.view).transcript
+        (transcript.action_page_up if how == "page_up" else transcript.action_page_down)()
+
+    def action_expand(self) -> None:
+        self._feed(self.view).transcript.action_fold()
+
+    # --- the rest are commands ---
+
+    def action_command(self, name: str) -> None:
+        self.actions.do(name)
+
+    def action_history(self) -> None:
+        self.actions.search_history()
+
+    def action_edit(self) -> None:
+        self.actions.edit_draft()
+
+
+def _answering(view: View) -> bool:
+    return any(message.state in ("waiting", "streaming") for message in view.messages[-3:])

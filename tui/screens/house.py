@@ -1,0 +1,207 @@
+"""The screen every session is shown on: tabs, transcript, the house at the right.
+
+It renders the views of a deck and decides nothing. `ChatScreen` adds the prompt, `ReplayScreen` the
+bar that moves through time.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from router.view import View
+from tui.deck import Deck
+from tui.transcript_feed import Feed
+from tui.widgets.band import BandGauge
+from tui.widgets.lines import Header, HintLine, HouseLine, about
+from tui.widgets.tabs import Tab, TabRow
+from tui.widgets.tasks import TaskList
+from tui.widgets.tiers import TierRows
+from tui.widgets.transcript import Transcript
+
+SMALLEST: Final = (40, 10)
+"""Columns and rows below which nothing useful fits."""
+
+
+class Copier(Protocol):
+    async def copy(self, text: str, what: str) -> None: ...
+
+
+class HouseScreen(Screen[None]):
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual declares it so)
+        (0, "-narrow"), (100, "-medium"), (120, "-wide")]
+
+    def __init__(self, deck: Deck, clock: Callable[[], int]) -> None:
+        super().__init__()
+        self.deck = deck
+        self.active = deck.chat
+        self._clock = clock
+        self._feeds: dict[str, Feed] = {}
+        self._hidden: set[str] = set()
+        self._heard: set[str] = set()
+        self._shown: View | None = None
+        self._stands = False
+        """Whether the widgets are there to be painted."""
+        self.header = Header()
+        self.house_line = HouseLine()
+        self.tabs = TabRow()
+        self.transcripts = Container(id="transcripts")
+        self.band = BandGauge()
+        self.tiers = TierRows()
+        self.tasks = TaskList()
+        self.hint = HintLine()
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.house_line
+        with Horizontal(id="body"):
+            with Vertical(id="middle"):
+                yield self.tabs
+                yield self.transcripts
+            with VerticalScroll(id="panel", can_focus=False):
+                yield self.band
+                yield self.tiers
+                yield self.tasks
+        yield from self.compose_foot()
+        yield self.hint
+        yield Static(id="too-small", markup=False)
+
+    def compose_foot(self) -> ComposeResult:
+        """What stands below the body."""
+        yield from ()
+
+    # --- data ---
+
+    @property
+    def view(self) -> View:
+        """The view of the tab shown."""
+        return self.deck.get(self.active) or self.deck.main
+
+    @property
+    def open_tabs(self) -> list[str]:
+        return [session for session in self.deck.views if session not in self._hidden]
+
+    def pins(self) -> list[str]:
+        """What the user has pinned for the prompts to come, in words."""
+        return []
+
+    def take_deck(self, deck: Deck) -> None:
+        """Show other sessions than before."""
+        self.deck, self.active = deck, deck.chat
+        self._hidden.clear()
+        for feed in self._feeds.values():
+            _ = feed.transcript.remove()
+        self._feeds.clear()
+        self._shown = None
+        self.paint()
+
+    def paint(self) -> None:
+        """Bring the widgets up to what the deck says. What did not change is not touched."""
+        if not self._stands:
+            return
+        view, main, before = self.view, self.deck.main, self._shown
+        self._shown = view
+        now = self._clock()
+        self._feed(view).show(view)
+        house = main.house
+        if before is None or house is not before.house or main.tasks is not before.tasks:
+            self.band.show(house)
+            self.tiers.show(house)
+        self.tasks.show(main.tasks)
+        self.house_line.show(house, main.tasks)
+        self.header.show(_place(main), about(view, self.pins()))
+        self.tabs.show(tuple(self._tab(session) for session in self.open_tabs), self.active)
+        self.tell_time(now)
+
+    def _tab(self, session: str) -> Tab:
+        view = self.deck.views[session]
+        return Tab(session, view.kind, view.title, view.state)
+
+    def _feed(self, view: View) -> Feed:
+        feed = self._feeds.get(view.session)
+        if feed is None:
+            feed = self._feeds[view.session] = Feed.make()
+            _ = self.transcripts.mount(feed.transcript)
+        for session, other in self._feeds.items():
+            other.transcript.display = session == view.session
+        return feed
+
+    # --- tabs ---
+
+    def activate(self, session: str) -> None:
+        if session in self.deck.views:
+            self._hidden.discard(session)
+            self.active = session
+            self.paint()
+
+    def close_tab(self) -> None:
+        """Take the tab away; what runs in it goes on."""
+        session = self.active
+        if session == self.deck.chat:
+            return
+        self._hidden.add(session)
+        feed = self._feeds.pop(session, None)
+        if feed is not None:
+            _ = feed.transcript.remove()
+        self.activate(self.deck.chat)
+
+    def action_tab(self, number: int) -> None:
+        tabs = self.open_tabs
+        if number <= len(tabs):
+            self.activate(tabs[number - 1])
+
+    def on_tab_row_chosen(self, message: TabRow.Chosen) -> None:
+        self.activate(message.session)
+
+    @on(Transcript.CopyRequested)
+    async def _copy_requested(self, message: Transcript.CopyRequested) -> None:
+        await cast(Copier, self.app).copy(message.text, message.what)
+
+    # --- time and room ---
+
+    def on_mount(self) -> None:
+        self._stands = True
+        _ = self.set_interval(1.0, lambda: self.tell_time(self._clock()))
+        self.paint()
+
+    def tell_time(self, now: int) -> None:
+        """Move ages and stopwatches on; what reads the same is not drawn again."""
+        for part in (self.band, self.tiers, self.tasks, self.house_line):
+            part.tick(now)
+
+    def on_resize(self, event: events.Resize) -> None:
+        columns, rows = SMALLEST
+        small = event.size.width < columns or event.size.height < rows
+        _ = self.set_class(small, "-too-small")
+        if small:
+            text = f"too small\n{columns}×{rows} needed"
+            self.query_one("#too-small", Static).update(Content(text))
+
+    def action_show_tasks(self) -> None:
+        """Put the keyboard into the task list; on a narrow screen, open the panel over the rest."""
+        if self.tasks.has_focus:
+            self.leave_tasks()
+            return
+        _ = self.query_one("#panel", Widget).add_class("-over")
+        _ = self.tasks.focus()
+
+    def leave_tasks(self) -> None:
+        _ = self.query_one("#panel", Widget).remove_class("-over")
+        self.focus_home()
+
+    def focus_home(self) -> None:
+        """Put the keyboard back where the user types."""
+        self.set_focus(None)
+
+
+def _place(view: View) -> str:
+    home = str(Path.home())
+    place = view.workspace
+    return f"~{place[len(home) :]}" if place.startswith(home) else place

@@ -1,0 +1,76 @@
+"""Slash commands: their names, what they say of themselves, and reading one from the prompt."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_FORM: Final = re.compile(r"/([A-Za-z][A-Za-z-]*)(?:\s+(.*))?\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    arguments: str
+    """What may follow, for the reader; empty when nothing may."""
+    says: str
+    needs: bool = False
+    """Whether it means nothing without its arguments."""
+
+
+COMMANDS: Final = (
+    Command("help", "", "keys and commands"),
+    Command("new", "", "begin another chat; this one is kept"),
+    Command("sum", "TEXT or @file", "summarise in the background, in a tab of its own", needs=True),
+    Command("sessions", "[words]", "open, search, fork, rename or delete a chat"),
+    Command("model", "[account/model | auto]", "pin the model that answers here"),
+    Command("tier", "[T0…T4 | auto]", "pin the tier that answers here"),
+    Command("critical", "[text]", "this prompt matters: the best model allowed answers it"),
+    Command("private", "[text]", "this prompt stays on this machine"),
+    Command("local", "[text]", "ask the local model"),
+    Command("usage", "", "tokens and cost by tier, model and day"),
+    Command("copy", "[block]", "copy the last answer, or its n-th code block"),
+    Command("export", "[file]", "write this chat to a Markdown file"),
+    Command("replay", "[session]", "watch a chat as it happened"),
+    Command("doctor", "", "which tiers are ready, what is missing, how to mend it"),
+    Command("theme", "[name]", "choose colours, with a preview"),
+    Command("mouse", "[on | off]", "let the terminal have the mouse, or take it back"),
+    Command("config", "", "where the configuration is, how to add a provider"),
+    Command("quit", "", "leave; what runs is kept as interrupted"),
+)
+BY_NAME: Final = {command.name: command for command in COMMANDS}
+PASSED_ON: Final = frozenset({"code", "plan", "research", "image", "speak"})
+"""Words that say what kind of work a prompt is: the engine reads them, not the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slash:
+    name: str
+    arguments: str
+
+
+def parse(text: str) -> Slash | None:
+    """The command a prompt is, or `None` for plain text (a path such as `/usr/bin` is text)."""
+    match = _FORM.fullmatch(text.strip())
+    if match is None or match[1].lower() in PASSED_ON:
+        return None
+    return Slash(match[1].lower(), (match[2] or "").strip())
+
+
+def nearest(name: str) -> str:
+    """The command most like a misspelt name."""
+    from rapidfuzz import process
+
+    found = process.extractOne(name, list(BY_NAME))
+    return found[0] if found else "help"
+
+
+def unknown(name: str) -> str:
+    return f"There is no command /{name}. Did you mean /{nearest(name)}? /help lists them all."
+
+
+def matching(text: str) -> list[Command]:
+    """Commands that a prompt of one unfinished word may become."""
+    if not text.startswith("/") or any(character.isspace() for character in text):
+        return []
+    typed = text[1:].lower()
+    return [command for command in COMMANDS if command.name.startswith(typed)]

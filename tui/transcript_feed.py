@@ -1,0 +1,137 @@
+"""From views to the transcript widget: what is new, what grew, what is another now."""
+
+from itertools import takewhile
+
+from router.view import Message, View
+from store.events import SessionState
+from tui import figures
+from tui.transcript.item import Item, Kind, Seam, State
+from tui.widgets.transcript import Transcript
+from tui.wording import KIND, SESSION
+
+
+class Feed:
+    """Brings one transcript up to the views it is shown, with the least work."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self._messages: tuple[Message, ...] = ()
+        self._held: list[str] = []
+        """Ids of what the transcript holds, which may be more than the view does."""
+
+    @classmethod
+    def make(cls) -> "Feed":
+        return cls(Transcript())
+
+    def show(self, view: View) -> None:
+        before, after = self._messages, view.messages
+        self._messages = after
+        if before is not after:
+            shown = {message.id: message for message in before}
+            if any(message.id in shown for message in after):
+                self._change(shown, after)
+            else:
+                self._held = [message.id for message in after]
+                self.transcript.set_items([item_of(message) for message in after])
+        self.transcript.earlier = max(0, view.earlier + len(after) - len(self._held))
+
+    def _change(self, shown: dict[str, Message], after: tuple[Message, ...]) -> None:
+        self._show_earlier(shown, after)
+        for message in after:
+            old = shown.get(message.id)
+            if old is not message:
+                self._show(old, message)
+        if len(self._held) > len(after):
+            del self._held[: self.transcript.prune(len(after))]
+
+    def _show_earlier(self, shown: dict[str, Message], after: tuple[Message, ...]) -> None:
+        older = list(takewhile(lambda message: message.id not in shown, after))
+        shown.update((message.id, message) for message in older)
+        held = set(self._held)
+        missing = [message for message in older if message.id not in held]
+        if missing:
+            self._held[:0] = [message.id for message in missing]
+            self.transcript.prepend([item_of(message) for message in missing])
+
+    def _show(self, old: Message | None, new: Message) -> None:
+        if old is None:
+            self._held.append(new.id)
+            self.transcript.append(item_of(new))
+        elif _only_grew(old, new):
+            self.transcript.extend_text(new.id, new.text.since(old.text.length))
+        else:
+            self.transcript.update(item_of(new))
+
+
+def _only_grew(old: Message, new: Message) -> bool:
+    return (
+        old.state == new.state == "streaming"
+        and new.text.length > old.text.length
+        and old.seams is new.seams
+        and old.model == new.model
+        and old.reasoning is new.reasoning
+    )
+
+
+def item_of(message: Message) -> Item:
+    return _MAKERS[message.role](message)
+
+
+def _user(message: Message) -> Item:
+    flags = [flag for flag in ("critical", "private") if getattr(message, flag)]
+    names = "\n".join(f"[{attached.name}]" for attached in message.attachments)
+    return Item(
+        id=message.id,
+        kind="user",
+        title=" · ".join(["you", *flags]),
+        right=figures.clock(message.at),
+        body="\n".join(part for part in (str(message.text), names) if part),
+        markdown=False,
+        state="queued" if message.state == "queued" else "finished",
+    )
+
+
+def _butler(message: Message) -> Item:
+    state: State = "streaming" if message.state == "waiting" else message.state
+    return Item(
+        id=message.id,
+        kind="butler",
+        title="butler",
+        right=f"via {message.tier} · {message.model}" if message.tier else "",
+        why=message.why,
+        body=str(message.text),
+        state=state,
+        note=message.problem,
+        seams=tuple(Seam(seam.offset, seam.text) for seam in message.seams),
+    )
+
+
+def _note(message: Message) -> Item:
+    kind: Kind = "failure" if message.level == "error" else "note"
+    return Item(id=message.id, kind=kind, body=str(message.text), markdown=False)
+
+
+def _announcement(message: Message) -> Item:
+    look = SESSION[message.outcome]
+    costs = [
+        str(message.tier or ""),
+        figures.stopwatch(message.elapsed_ms),
+        f"{figures.tokens(message.tokens)} tokens",
+        figures.money(message.cost),
+    ]
+    return Item(
+        id=message.id,
+        kind="announcement",
+        title=f"{look.glyph} {KIND[message.kind]} {message.title} · {look.word}",
+        right=" · ".join(part for part in costs if part),
+        body=str(message.text),
+        state=_ended(message.outcome),
+        collapsed=True,
+    )
+
+
+def _ended(outcome: SessionState) -> State:
+    return outcome if outcome in ("failed", "cancelled", "interrupted") else "finished"
+
+
+_MAKERS = {"user": _user, "butler": _butler, "note": _note, "announcement": _announcement}

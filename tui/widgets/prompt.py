@@ -1,0 +1,222 @@
+"""The prompt: several lines of text, what is attached to them, and a completion list above."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static, TextArea
+
+from store.events import Attachment
+from tui.attachments import of_paste
+from tui.drafts import Draft
+from tui.text import sanitise
+from tui.widgets.completion import Choice, Completion
+from tui.wording import QUIET
+
+LARGE: Final = 2_000
+"""Characters of a paste from which on it becomes an attachment."""
+LONG: Final = 30
+"""Lines of one."""
+
+
+class PromptArea(TextArea):
+    """Enter sends; ctrl+j and shift+enter break the line; arrows at the edges walk the history."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", show=False, priority=True),
+        Binding("ctrl+j,shift+enter", "newline", "New line", show=False, priority=True),
+        Binding("tab", "complete", "Complete", show=False, priority=True),
+        Binding("backspace", "erase", "Erase", show=False),
+    ]
+
+    class Sent(Message):
+        """Enter was pressed."""
+
+    class Walked(Message):
+        """The user wants an earlier (-1) or later (+1) prompt."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    class Pasted(Message):
+        """Something too large to be typed text."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class HelpWanted(Message):
+        """`?` on an empty prompt."""
+
+    class Left(Message):
+        """Tab, with nothing to complete: the focus goes elsewhere."""
+
+    class Emptied(Message):
+        """Backspace where there is nothing left to erase."""
+
+    def __init__(self, completion: Completion) -> None:
+        super().__init__(
+            id="prompt-area",
+            compact=True,
+            highlight_cursor_line=False,
+            placeholder="Ask anything, / for commands, @ for a file",
+        )
+        self._completion = completion
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self._completion.open and event.key == "escape":
+            self._completion.close()
+        elif event.key in {"up", "down"} and self._went_up_or_down(event.key):
+            pass
+        elif event.character == "?" and not self.text:
+            _ = self.post_message(self.HelpWanted())
+        else:
+            await super()._on_key(event)
+            return
+        _ = event.stop()
+        event.prevent_default()
+
+    def _went_up_or_down(self, key: str) -> bool:
+        step = -1 if key == "up" else 1
+        if self._completion.open:
+            self._completion.move(step)
+            return True
+        at_edge = self.cursor_at_first_line if step < 0 else self.cursor_at_last_line
+        if at_edge and self._on_outer_row(step):
+            _ = self.post_message(self.Walked(step))
+            return True
+        return False
+
+    def _on_outer_row(self, step: int) -> bool:
+        """Whether the cursor stands on the first or last row as wrapped."""
+        row = self.wrapped_document.location_to_offset(self.cursor_location).y
+        return row == 0 if step < 0 else row >= self.wrapped_document.height - 1
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        _ = event.stop()
+        event.prevent_default()
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
+        if len(text) > LARGE or text.count("\n") >= LONG:
+            _ = self.post_message(self.Pasted(text))
+            return
+        # Tabs stay tabs: they are what was copied, and harmless here.
+        harmless = "\t".join(sanitise(part) for part in text.split("\t"))
+        if result := self.replace(harmless, *self.selection, maintain_selection_offset=False):
+            self.move_cursor(result.end_location)
+
+    def action_send(self) -> None:
+        choice = self._completion.chosen
+        if choice is not None and choice.insert.rstrip() != self.word.rstrip():
+            self.take(choice)
+            if not choice.complete:
+                return
+        self._completion.close()
+        _ = self.post_message(self.Sent())
+
+    def action_newline(self) -> None:
+        _ = self.replace("\n", *self.selection, maintain_selection_offset=False)
+        self.scroll_cursor_visible()
+
+    def action_complete(self) -> None:
+        if self._completion.chosen is not None:
+            self.take(self._completion.chosen)
+        else:
+            _ = self.post_message(self.Left())
+
+    def action_erase(self) -> None:
+        if self.text:
+            self.action_delete_left()
+        else:
+            _ = self.post_message(self.Emptied())
+
+    @property
+    def word(self) -> str:
+        """What stands before the cursor, back to the last space."""
+        row, column = self.cursor_location
+        before = self.document.get_line(row)[:column]
+        return before[max(before.rfind(" "), before.rfind("\t")) + 1 :]
+
+    def take(self, choice: Choice) -> None:
+        """Put a choice in the place of the word at the cursor."""
+        row, column = self.cursor_location
+        start = (row, column - len(self.word))
+        _ = self.replace(choice.insert, start, (row, column), maintain_selection_offset=False)
+        self._completion.close()
+
+
+class Prompt(Vertical):
+    """The area with its marker, its attachments and its completion list."""
+
+    DEFAULT_CSS = """
+    Prompt {
+        height: auto;
+        max-height: 40%;
+        border-top: solid $border;
+        & > #pieces { display: none; height: auto; padding: 0 2; color: $accent; }
+        & > Horizontal { height: auto; max-height: 8; }
+        & #marker { width: 3; height: 1; padding: 0 0 0 1; color: $primary; text-style: bold; }
+        & #prompt-area {
+            height: auto;
+            min-height: 1;
+            max-height: 8;
+            padding: 0 1 0 0;
+            background: transparent;
+            &:focus { background: transparent; }
+        }
+    }
+    """
+
+    class Changed(Message):
+        """The draft is another one."""
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt")
+        self.completion = Completion()
+        self.area = PromptArea(self.completion)
+        self._pieces: tuple[Attachment, ...] = ()
+        self._chips = Static(id="pieces", markup=False)
+
+    def compose(self) -> ComposeResult:
+        yield self.completion
+        yield self._chips
+        with Horizontal():
+            yield Static("❯", id="marker", markup=False)
+            yield self.area
+
+    @property
+    def draft(self) -> Draft:
+        return Draft(self.area.text, self._pieces)
+
+    @draft.setter
+    def draft(self, draft: Draft) -> None:
+        self.area.load_text(draft.text)
+        self.area.move_cursor(self.area.document.end)
+        self._hold(draft.pieces)
+
+    def add_text(self, text: str) -> None:
+        """Type `text` where the cursor is."""
+        _ = self.area.insert(text)
+
+    def on_prompt_area_pasted(self, message: PromptArea.Pasted) -> None:
+        self._hold((*self._pieces, of_paste(message.text)))
+
+    def on_prompt_area_emptied(self) -> None:
+        if self._pieces:
+            self._hold(self._pieces[:-1])
+
+    def on_text_area_changed(self) -> None:
+        _ = self.post_message(self.Changed())
+
+    def _hold(self, pieces: Sequence[Attachment]) -> None:
+        self._pieces = tuple(pieces)
+        labels = [f"[{piece.name}]" for piece in pieces]
+        hint = "  backspace takes it back" if labels and not self.area.text else ""
+        self._chips.update(Content.assemble("  ".join(labels), (hint, QUIET)))
+        self._chips.display = bool(labels)
+        _ = self.post_message(self.Changed())

@@ -1,0 +1,174 @@
+"""The task list: what was spawned, how it stands, what waits for the user."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+
+from router.view import Task
+from tui import figures
+from tui.text import sanitise_line
+from tui.widgets.part import Part, fitted, row
+from tui.wording import KIND, LOUD, QUIET, SESSION
+
+_ORDER: Final = {"waiting": 0, "running": 1, "queued": 2, "open": 2}
+_UNDER_WAY: Final = frozenset(_ORDER)
+_ENDED_SHOWN: Final = 6
+
+
+class TaskList(Part, can_focus=True):
+    """Arrows choose, Enter opens, x cancels."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Previous", show=False),
+        Binding("down,j", "move(1)", "Next", show=False),
+        Binding("enter", "open", "Open", show=False),
+        Binding("x,delete", "cancel", "Cancel", show=False),
+        Binding("r", "retry", "Retry", show=False),
+    ]
+
+    class Opened(Message):
+        """The user wants to see a task."""
+
+        def __init__(self, session: str) -> None:
+            super().__init__()
+            self.session = session
+
+    class CancelWanted(Opened):
+        """The user wants a task stopped; not yet confirmed."""
+
+    class RetryWanted(Opened):
+        """The user wants a task that has ended badly to run again."""
+
+    def __init__(self) -> None:
+        super().__init__(id="tasks")
+        self._tasks: tuple[Task, ...] = ()
+        self._cursor = 0
+
+    def show(self, tasks: tuple[Task, ...]) -> None:
+        chosen = self.chosen
+        self._tasks = arranged(tasks)
+        sessions = [task.session for task in self._tasks]
+        self._cursor = (
+            sessions.index(chosen.session) if chosen and chosen.session in sessions else 0
+        )
+        self.changed()
+
+    @property
+    def chosen(self) -> Task | None:
+        return self._tasks[self._cursor] if self._cursor < len(self._tasks) else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything shown moves with the clock."""
+        return any(task.state in _UNDER_WAY for task in self._tasks)
+
+    def draw(self, width: int, now: int) -> Content:
+        cursor = self._cursor if self.has_focus else None
+        return draw_tasks(self._tasks, width, now, cursor)
+
+    def on_focus(self) -> None:
+        self.changed()
+
+    def on_blur(self) -> None:
+        self.changed()
+
+    def on_click(self, event: events.Click) -> None:
+        index = self._task_at(event.y)
+        if index is not None:
+            self._cursor = index
+            self.action_open()
+
+    def _task_at(self, y: int) -> int | None:
+        line = 1
+        for index, task in enumerate(self._tasks):
+            height = 2 if remark(task) else 1
+            if line <= y < line + height:
+                return index
+            line += height
+        return None
+
+    def action_move(self, step: int) -> None:
+        self._cursor = max(0, min(len(self._tasks) - 1, self._cursor + step))
+        self.changed()
+
+    def action_open(self) -> None:
+        if self.chosen:
+            _ = self.post_message(self.Opened(self.chosen.session))
+
+    def action_cancel(self) -> None:
+        if self.chosen and self.chosen.state in _UNDER_WAY:
+            _ = self.post_message(self.CancelWanted(self.chosen.session))
+
+    def action_retry(self) -> None:
+        if self.chosen and self.chosen.state in {"failed", "interrupted", "cancelled"}:
+            _ = self.post_message(self.RetryWanted(self.chosen.session))
+
+
+def arranged(tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """What waits or runs first, then what ended last."""
+    going = [task for task in tasks if task.state in _UNDER_WAY]
+    ended = [task for task in tasks if task.state not in _UNDER_WAY]
+    going.sort(key=lambda task: (_ORDER[task.state], task.started_at))
+    ended.sort(key=lambda task: -(task.ended_at or 0))
+    return (*going, *ended[:_ENDED_SHOWN])
+
+
+def elapsed(task: Task, now: int) -> int:
+    """Milliseconds it has run, or ran; 0 while it stands in line."""
+    if task.running_since is None:
+        return 0
+    return (task.ended_at or max(now, task.last_heard)) - task.running_since
+
+
+def spent(task: Task) -> int:
+    """Tokens settled, and roughly those streaming now."""
+    return task.tokens + task.streamed // 4
+
+
+def summary(tasks: Sequence[Task]) -> list[tuple[str, str]]:
+    """Counts of what matters, each with its style: `1 runs`, `1 waits for you`."""
+    counts: list[tuple[str, str]] = []
+    for state in ("running", "waiting", "queued"):
+        number = sum(1 for task in tasks if task.state == state)
+        if number:
+            counts.append((f"{number} {SESSION[state].word}", SESSION[state].style))
+    return counts
+
+
+def remark(task: Task) -> str:
+    """Why a task needs a look; empty for one that goes well."""
+    if task.state == "waiting":
+        return task.reason or "waits for you: Tab, or alt+a"
+    return task.reason if task.state in {"failed", "interrupted"} else ""
+
+
+def draw_tasks(tasks: Sequence[Task], width: int, now: int, cursor: int | None) -> Content:
+    counts = summary(tasks)
+    head: list[Content | str | tuple[str, str]] = ["Tasks   "]
+    if not tasks:
+        head.append(("none", QUIET))
+    for index, (text, style) in enumerate(counts):
+        head += [(" · ", QUIET)] * bool(index) + [(text, style)]
+    lines = [Content.assemble(*head)]
+    for index, task in enumerate(tasks):
+        lines += _task(task, width, now, chosen=index == cursor)
+    return Content("\n").join(lines)
+
+
+def _task(task: Task, width: int, now: int, *, chosen: bool) -> list[Content]:
+    look = SESSION[task.state]
+    figures_text = f"{figures.stopwatch(elapsed(task, now)):>6} {figures.tokens(spent(task)):>5}"
+    right = Content.assemble((f" {task.tier or '–':<2}", ""), (figures_text, QUIET))
+    left = Content.assemble(
+        (look.glyph, look.style), f" {KIND[task.kind]:<5}", sanitise_line(task.title)
+    )
+    line = row(left, right, width)
+    lines = [line.stylize("reverse" if chosen else "")]
+    if text := remark(task):
+        style = LOUD if task.state == "waiting" else QUIET
+        lines.append(Content.styled(f"  {fitted(sanitise_line(text), width - 2)}", style))
+    return lines
