@@ -13,7 +13,7 @@ from tui.transcript.rows import Code
 from tui.transcript.section import FrameBottom, FrameTop, Lines, Markdown, Plain, SeamMark, Section
 from tui.transcript.split import Chunk, LineSplitter, Splitter
 
-_SLICE: Final = 2_000
+_SLICE: Final = 1_500
 """Characters that are read at one go."""
 _MAY_DEFINE: Final = re.compile(r"^[ >]*\[[^\]]+\]:", re.MULTILINE)
 
@@ -65,7 +65,11 @@ class Body:
             return
         self._parts.append(text)
         self._length += len(text)
-        self._pending.extend(text[at : at + _SLICE] for at in range(0, len(text), _SLICE))
+        last = self._pending[-1] if self._pending else None
+        if isinstance(last, str) and len(last) + len(text) <= _SLICE:
+            self._pending[-1] = last + text
+        else:
+            self._pending.extend(text[at : at + _SLICE] for at in range(0, len(text), _SLICE))
 
     def seam(self, seam: Seam) -> None:
         self._pending.append(seam)

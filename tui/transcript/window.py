@@ -15,7 +15,7 @@ from tui.transcript.item import Item
 from tui.transcript.rows import BLANK, Row
 from tui.transcript.section import Section
 
-READING = 0.006
+READING = 0.004
 """Seconds of reading text in one go."""
 
 
@@ -208,11 +208,11 @@ class Window:
             self.touch(entry)
 
     def _make(self, sections: Iterator[tuple[Entry, Section]], height: int) -> None:
-        """Lay out sections until they fill twice the height."""
+        """Lay out sections until they fill the height and one row more."""
         made = 0
         for entry, section in sections:
             made += len(self._lay_out(entry, section))
-            if made > height * 2:
+            if made > height:
                 break
 
     def _lay_out(self, entry: Entry, section: Section) -> list[Row]:

@@ -15,14 +15,22 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.transcript.code import load
+from tui.transcript.flow import warm_up
 from tui.transcript.palette import Palette
 from tui.transcript.rows import BLANK, Row, Run
 from tui.transcript.window import Mark, Window
 
 FRAMES: Final = 15
 """Frames a second at most."""
-_SLICE: Final = 0.006
+_SLICE: Final = 0.004
 """Seconds of work in one go."""
+_START_UP: Final = 0.3
+"""Seconds after mounting in which others need the processor more."""
+_COMMON: Final = ("python", "bash")
+_BAR_EVERY: Final = 0.5
+"""Seconds between two looks of the scrollbar while text streams."""
+_PAUSE: Final = 0.001
+"""Seconds between two slices."""
 
 
 class _Shown(NamedTuple):
@@ -72,6 +80,7 @@ class RowView(ScrollView, can_focus=True):
         self._strips: LRUCache[Row, Strip] = LRUCache(1024)
         self._palette: Palette | None = None
         self._clock: Timer | None = None
+        self._bar_drawn = 0.0
         self._dirty = False
         self._ticking = False
         self._settling = False
@@ -82,6 +91,7 @@ class RowView(ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         self._clock = self.set_interval(1 / FRAMES, self._tick, pause=True)
+        self.set_timer(_START_UP, self._prepare)
         self._wake()
 
     def _wake(self) -> None:
@@ -100,6 +110,7 @@ class RowView(ScrollView, can_focus=True):
         elif self._clock is not None:
             self._ticking = False
             self._clock.pause()
+            self._draw_bar()
 
     def _frame(self) -> None:
         """Bring the screen up to what the window holds now, keeping the reader's place."""
@@ -107,9 +118,13 @@ class RowView(ScrollView, can_focus=True):
         y = self.window.view(None if self._following else self._place, self.room.height)
         self._go(y)
         self._repaint()
+        self._settle_soon()
+
+    def _settle_soon(self) -> None:
+        """Have a slice of work done when the loop has had its turn (a call_later would not let it)."""
         if not self._settling:
             self._settling = True
-            self.call_later(self._settle)
+            self.set_timer(_PAUSE, self._settle)
 
     def _settle(self) -> None:
         """Lay out what is out of sight, a slice at a time."""
@@ -124,12 +139,18 @@ class RowView(ScrollView, can_focus=True):
             self._dirty = True
             self._wake()
         if more:
-            self._settling = True
-            self.call_later(self._settle)
+            self._settle_soon()
 
     def _outdated(self) -> bool:
         rows = self.window.rows(self._top, len(self._shown))
         return any(shown.row is not row for shown, row in zip(self._shown, rows, strict=True))
+
+    @work(thread=True)
+    def _prepare(self) -> None:
+        """Do in good time, beside the loop, what would make the first answer stutter."""
+        warm_up()
+        for language in _COMMON:
+            load(language)
 
     @work(thread=True)
     def _load(self, language: str) -> None:
@@ -165,13 +186,20 @@ class RowView(ScrollView, can_focus=True):
         size = Size(self.room.width, self.window.height)
         if size != self.virtual_size:
             self.set_reactive(Widget.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = size.height
-            self.vertical_scrollbar.window_size = self.room.height
         if y != self.scroll_offset.y:
             self.set_reactive(Widget.scroll_y, float(y))
             self.set_reactive(Widget.scroll_target_y, float(y))
-            self.vertical_scrollbar.position = y
         self._top, self._place = y, self.window.mark(y)
+        if not self._following or perf_counter() - self._bar_drawn > _BAR_EVERY:
+            self._draw_bar()
+
+    def _draw_bar(self) -> None:
+        """Bring the scrollbar up to date; while text streams that would be a third of the work."""
+        self._bar_drawn = perf_counter()
+        bar = self.vertical_scrollbar
+        bar.window_virtual_size = self.virtual_size.height
+        bar.window_size = self.room.height
+        bar.position = self.scroll_offset.y
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
