@@ -62,7 +62,8 @@ class Ledger:
         """Take the worst case of a call if it fits every limit, in one transaction.
 
         Checked are what was settled since the limit's `since`, what open reservations hold, and
-        this; a limit for another account or model has no say. Settle it by appending `UsageSettled`, give it back with `UsageReleased`.
+        this; a limit for another account or model has no say. Settle the reservation by
+        appending `UsageSettled`, or give it back with `UsageReleased`.
 
         Returns:
             A ticket for the verdict. If the answer is no, nothing is written.

@@ -157,9 +157,9 @@ def test_damage_met_while_working_is_examined_at_the_next_start(folder: Path) ->
 def test_a_damaged_search_index_is_mended_and_nothing_lost(folder: Path) -> None:
     path = fill(folder)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM messages_fts_data")
+        connection.execute("DELETE FROM messages_fts_data WHERE id > 10")
     with Store.open(folder) as store, pytest.raises(StoreDamaged):
-        write(store, "s", *exchange(99))
+        store.sessions.search("answer")
     with Store.open(folder) as store:
         assert store.notices == ()
         assert store.sessions.search("answer")
