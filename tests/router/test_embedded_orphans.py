@@ -61,7 +61,7 @@ def test_the_child_ends_with_its_killed_parent(tmp_path: Path, thread: str, mome
             assert child.cmdline()[-1].endswith("child.py")
         program.kill()
         program.wait()
-        _, alive = psutil.wait_procs([child], timeout=5)
+        _, alive = psutil.wait_procs([child], timeout=10)
         if moment == "forked":
             os.kill(fork, signal.SIGKILL)
         assert not alive
