@@ -27,6 +27,8 @@ from router.providers.connection import Connection
 from router.providers.waiting import asked_wait
 
 _SAID_LIMIT: Final = 240
+_SHORTEST_SECRET: Final = 8
+"""Characters; what is shorter ("none", "EMPTY") is no secret and may be part of a word."""
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +126,7 @@ _TELL: Final[Mapping[type[Failure], tuple[str, str]]] = {
 }
 
 _SECRETS: Final = re.compile(
-    r"(?:sk|pk|rk|xai|gsk|key|AIza|ya29)[-_.][\w.*…-]{6,}|AIza[\w*-]{8,}|sk\*+\w*"
+    r"\b(?:sk|pk|rk|xai|gsk|ya29)[-_.][\w.*…-]{6,}|\bAIza[\w*-]{8,}|\bsk\*+\w*"
     r"|(?<=bearer )\S+|(?<=[?&]key=)[^&\s]+|[\w-]*\*{4,}[\w-]*",
     re.IGNORECASE,
 )
@@ -154,10 +156,7 @@ def transport_failure(connection: Connection, error: BaseException) -> Failure |
     """
     names = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
     if names & {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"}:
-        return Unreachable(
-            f"No connection to {connection.name}: check that the network and the service are up"
-            f"{_start_hint(connection)}."
-        )
+        return _unreachable(connection, names)
     if names & {"InvalidURL", "UnsupportedProtocol", "LocalProtocolError"}:
         return BadRequest(
             f"The address or a header of {connection.name} can't be used: check both in the "
@@ -175,7 +174,7 @@ def transport_failure(connection: Connection, error: BaseException) -> Failure |
 def said(text: object, connection: Connection) -> str:
     """A service's own words made harmless: one line, no control characters, no key, not long."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    if connection.key:
+    if connection.key and len(connection.key) >= _SHORTEST_SECRET:
         line = line.replace(connection.key, "[key]")
     line = _SECRETS.sub("[key]", line)
     return line if len(line) <= _SAID_LIMIT else f"{line[: _SAID_LIMIT - 1]}…"
@@ -236,8 +235,16 @@ def _span_words(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{round(seconds / 3600)} h"
 
 
-def _start_hint(connection: Connection) -> str:
-    return ", or start it with `ollama serve`" if connection.wire == "ollama" else ""
+def _unreachable(connection: Connection, names: set[str]) -> Unreachable:
+    if "gaierror" in names:
+        why = "its host's name is not known here: check the address and the network"
+    elif "SSLError" in names:
+        why = "TLS fails: check the address, this machine's clock and its certificates"
+    elif connection.wire == "ollama":
+        why = "check the address, or start it with `ollama serve`"
+    else:
+        why = "check that the network and the service are up"
+    return Unreachable(f"No connection to {connection.name}; {why}.")
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -23,11 +23,12 @@ def running(command: Sequence[str], says: str) -> Iterator[str]:
     """
     process = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # closes when we go, however that is
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     lines: queue.Queue[str] = queue.Queue()
     reader = threading.Thread(target=_drain, args=(process, lines), daemon=True)
@@ -43,6 +44,7 @@ def running(command: Sequence[str], says: str) -> Iterator[str]:
             process.wait()
         reader.join(5)
         process.stdout.close()
+        process.stdin.close()
 
 
 def missing(what: str) -> None:

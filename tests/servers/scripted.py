@@ -96,6 +96,9 @@ async def _serve(
             visit = await _request(reader)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
+        if visit is None:
+            writer.write(b"HTTP/1.1 400 X\r\ncontent-length: 0\r\n\r\n")
+            return
         scripted.visits.append(visit)
         scripted.visited.set()
         script = scripted.scripts.pop(0) if len(scripted.scripts) > 1 else scripted.scripts[0]
@@ -124,8 +127,13 @@ async def _until_gone(reader: asyncio.StreamReader, visit: Visit) -> None:
     visit.gone.set()
 
 
-async def _request(reader: asyncio.StreamReader) -> Visit:
-    head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+async def _request(reader: asyncio.StreamReader) -> Visit | None:
+    """The next request, `None` for a client that begins to speak TLS."""
+    start = await reader.readexactly(1)
+    if start == b"\x16":
+        return None
+    text = (start + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    head, *lines = text.split("\r\n")
     headers = {
         name.lower(): value.strip()
         for name, _, value in (line.partition(":") for line in lines if line)

@@ -74,7 +74,7 @@ class OnLlmock:
         kind = "disconnect" if fault == "cut" else fault
         self.reply("one two three four five six seven eight nine ten")
         self._server.script(
-            {"type": "stream_fault", "kind": kind, "after_chunks": 5, "stall_seconds": 5}
+            {"type": "stream_fault", "kind": kind, "after_chunks": 5, "stall_seconds": 30}
         )
 
     def attempts(self) -> int:
@@ -110,7 +110,7 @@ class OnAimock:
             # Without latency it would drop the connection before anything was sent.
             "cut": {"truncateAfterChunks": 3, "latency": 20},
             "malformed": {"chaos": {"malformedRate": 1}},
-            "stall": {"latency": 5000},
+            "stall": {"latency": 30000},
         }
         self._server.answer({"content": "one two three four five"}, chunkSize=4, **options[fault])
 

@@ -13,7 +13,7 @@ from tests.router.providers.conftest import Opener
 from tests.servers.scripted import Script, Scripted
 from tests.servers.speech import SPEECH
 
-SOON = 2.0
+SOON = 20.0
 
 
 async def _until_text(model: Model, came: asyncio.Event) -> None:

@@ -1,8 +1,10 @@
 """Terminal or passing: what a service's codes and headers amount to, and for how long."""
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -15,8 +17,9 @@ from router.providers.base import (
     QuotaSpent,
     RateLimited,
     Refused,
+    Unreachable,
 )
-from router.providers.failures import Trouble, failure_of, said
+from router.providers.failures import Trouble, failure_of, said, transport_failure
 from router.providers.waiting import until_pacific_midnight
 from tests.router.providers.asking import asking, hear
 from tests.router.providers.conftest import Opener
@@ -157,11 +160,32 @@ def test_no_wait_for_what_waiting_does_not_mend() -> None:
     assert failure_of(Connection(wire="openai"), trouble).retry_after is None
 
 
+def test_an_unknown_host_is_told_as_such() -> None:
+    """Asking for one for real would leave this machine."""
+    error = httpx.ConnectError("")
+    error.__cause__ = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    failure = transport_failure(Connection(wire="openai", account="work"), error)
+    assert type(failure) is Unreachable
+    assert "host's name is not known" in str(failure)
+
+
+def test_a_bug_of_ours_is_no_failure_of_theirs() -> None:
+    assert transport_failure(Connection(wire="openai"), RuntimeError("a bug")) is None
+
+
 def test_words_are_cut_to_a_line() -> None:
     words = said("a\x1b[31mb\r\n" + "long " * 200, Connection(wire="openai"))
     assert words.startswith("a [31mb long")
     assert len(words) <= 240
     assert words.endswith("…")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["task-oriented work", "key_not_found", "2018 tokens", "**bold**", "ask_someone_else"],
+)
+def test_words_that_are_no_secret_stay(words: str) -> None:
+    assert said(words, Connection(wire="openai", key="k")) == words
 
 
 def test_a_sentence_names_account_and_service() -> None:

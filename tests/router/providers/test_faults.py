@@ -32,6 +32,7 @@ from tests.router.providers.conftest import (
     Service,
     StreamFault,
 )
+from tests.servers.scripted import Scripted
 
 STATUSES: tuple[tuple[int, type[Failure]], ...] = (
     (400, BadRequest),
@@ -97,7 +98,7 @@ async def test_a_stream_breaks(
     model = await opened(service.wire, service.base_url, silence=0.4)
     heard = Heard()
     with pytest.raises(Failure) as caught:
-        await asyncio.wait_for(hear(model, asking(), heard), 4)
+        await asyncio.wait_for(hear(model, asking(), heard), 20)
     assert type(caught.value) is kind
     assert len(service.faults()) == 1, "the fault did not happen"
     if service.wire != "ollama" or fault == "cut":
@@ -131,9 +132,10 @@ async def test_no_server(wire: Wire, opened: Opener, nobody_listens: str) -> Non
         await model.models()
 
 
-async def test_no_such_host(wire: Wire, opened: Opener) -> None:
-    with pytest.raises(Unreachable):
-        await hear(await opened(wire, "http://no-such-host.invalid"), asking())
+async def test_no_tls_where_it_should_be(wire: Wire, scripted: Scripted, opened: Opener) -> None:
+    address = scripted.url.replace("http:", "https:")
+    with pytest.raises(Unreachable, match="TLS fails"):
+        await hear(await opened(wire, address), asking())
 
 
 @pytest.mark.parametrize("wire", ON_LLMOCK)

@@ -134,9 +134,8 @@ except Missing as failure:
     assert _python(program).endswith(f": pip install {package}")
 
 
-@pytest.mark.parametrize("wire", ["anthropic", "google"])
-def test_loading_an_sdk_leaves_the_event_loop_alone(wire: Wire) -> None:
-    program = f"""
+def test_loading_an_sdk_leaves_the_event_loop_alone() -> None:
+    program = """
 import asyncio
 from router.providers import Connection, open_model
 
@@ -144,7 +143,7 @@ async def main():
     loop = asyncio.get_running_loop()
     begun = before = loop.time()
     worst = 0.0
-    opening = asyncio.create_task(open_model(Connection(wire={wire!r}, key="k")))
+    opening = asyncio.create_task(open_model(Connection(wire="google", key="k")))
     while not opening.done():
         await asyncio.sleep(0.001)
         worst, before = max(worst, loop.time() - before), loop.time()
