@@ -56,11 +56,12 @@ def _of_base_url(account: Account, path: KeyPath) -> Iterator[Fault]:
             yield Fault(path, f'{text}, such as "http://localhost:8000/v1".')
     elif account.wire == "embedded":
         yield Fault(where, f"{dotted(where)} is wrong here: the embedded model has no address.")
-    elif not _is_address(account.base_url):
+    elif not is_address(account.base_url):
         yield Fault(where, f'{dotted(where)} must be an address like "https://host:port/v1".')
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text can be a base URL: http or https, a host, and no password in it."""
     try:
         parts = urlsplit(text)
         _ = parts.port  # raises if it is no number

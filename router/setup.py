@@ -14,6 +14,8 @@ from router.config import Budget
 SERVER: Final = "server"
 """The account of an OpenAI-compatible server that was given at set-up."""
 
+LOCAL: Final = "embedded/smollm2"
+
 TEMPLATE: Final = """\
 # Butler's configuration. Only what differs from the default has to stand here.
 #   butler config check   names every mistake in this file
@@ -97,14 +99,13 @@ def compose(choices: Choices, existing: str | None = None, *, file: Path | None 
 
 def _add(document: TOMLDocument, choices: Choices) -> None:
     if choices.server:
-        account = tomlkit.table()
-        account.add("wire", "openai-chat")
-        account.add("base_url", choices.server)
-        _table(document, "accounts").add(SERVER, account)
+        account = _table(_table(document, "accounts"), SERVER)
+        account.update({"wire": "openai-chat", "base_url": choices.server})
         if choices.server_model:
             # Private prompts go to T4: to one's own server before the small model.
-            refs = [f"{SERVER}/{choices.server_model}", "embedded/smollm2"]
-            _table(document, "tiers")["T4"] = refs
+            tiers = _table(document, "tiers")
+            first, others = f"{SERVER}/{choices.server_model}", tiers.get("T4", [LOCAL])
+            tiers["T4"] = [first, *(ref for ref in others if ref != first)]
     if choices.budget:
         _add_budget(document, Budget(window="month", limit=choices.budget))
 
@@ -123,5 +124,7 @@ def _is_like(known: Any, budget: Budget) -> bool:
     return known.get("window") == budget.window and not known.keys() & {"account", "model"}
 
 
-def _table(document: TOMLDocument, name: str) -> Any:
-    return document.setdefault(name, tomlkit.table(is_super_table=name == "accounts"))
+def _table(parent: Any, name: str) -> Any:
+    if name not in parent:
+        parent[name] = tomlkit.table(is_super_table=name == "accounts")
+    return parent[name]

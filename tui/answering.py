@@ -49,6 +49,8 @@ class Answer(msgspec.Struct, kw_only=True):
     """Why this kind of model was asked."""
     stop_reason: str = ""
     usage: Usage = msgspec.field(default_factory=Usage)
+    tokens: int = 0
+    """All that were used, also where `usage` can't tell them apart."""
     cost: float | None = None
     task: str | None = None
     """The session that was spawned for it, if one was."""
@@ -134,6 +136,7 @@ class Follower:
 
     def _paid(self, event: ReplyFinished | ReplyFailed) -> None:
         self.answer.usage, self.answer.cost = event.usage, event.cost
+        self.answer.tokens = event.usage.total
         self.done = True
 
     def announced(self, event: SessionAnnounced) -> None:
@@ -141,7 +144,7 @@ class Follower:
             return
         answer = self.answer
         answer.task, answer.tier, answer.model = event.child, event.tier, event.model
-        answer.cost = event.cost
+        answer.tokens, answer.cost = event.tokens, event.cost
         if event.state == "done":
             answer.answer = event.result
             self._sink.named(answer)
@@ -205,9 +208,9 @@ class TextSink:
 
 def _footer(answer: Answer) -> str:
     parts = [f"session {answer.session[:8]}"]
-    if answer.usage.total:
+    if answer.tokens:
         about = "about " if answer.usage.estimated else ""
-        parts.append(f"{about}{figures.tokens(answer.usage.total)} tokens")
+        parts.append(f"{about}{figures.tokens(answer.tokens)} tokens")
         parts.append(figures.money(answer.cost))
     return " · ".join(parts)
 

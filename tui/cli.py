@@ -1,6 +1,5 @@
 """`butler`: the command line. Every command is loaded when it is called."""
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -135,11 +134,6 @@ def run(arguments: Sequence[str]) -> int:
     _make_streams_forgiving()
     try:
         result = cli.main(list(arguments), prog_name="butler", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has all it wanted (`butler sessions list | head -1`).
-        _close_quietly()
-        return Exit.DONE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the last resort: told and logged)
@@ -154,12 +148,6 @@ def _make_streams_forgiving() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-
-
-def _close_quietly() -> None:
-    """Keep the interpreter from flushing into the closed pipe when it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
 
 
 def main() -> NoReturn:

@@ -1,6 +1,7 @@
 """What a command says when it fails: one sentence and an exit code, never a traceback."""
 
 import os
+import sys
 
 import click
 
@@ -8,7 +9,7 @@ from router.keys import KeysError, redact
 from router.loading import ConfigError
 from router.places import Places, PlacesError
 from tui.exits import CommandFailed, Exit
-from tui.output import remark
+from tui.output import ReaderGone, remark
 
 
 def report(error: BaseException) -> int:
@@ -16,6 +17,9 @@ def report(error: BaseException) -> int:
     error = _innermost(error)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else Exit.FAILED
+    if isinstance(error, ReaderGone):
+        _let_go_of_stdout()
+        return Exit.DONE
     if isinstance(error, click.ClickException):
         return _from_click(error)
     code = _expected(error)
@@ -25,6 +29,13 @@ def report(error: BaseException) -> int:
     for line in redact(str(error)).splitlines():
         remark(f"butler: {line}")
     return code
+
+
+def _let_go_of_stdout() -> None:
+    """Keep the interpreter from flushing into the closed pipe when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -45,7 +56,8 @@ def _expected(error: BaseException) -> Exit | None:
     """The exit code of an error that is no fault of Butler's; `None` for one that is."""
     from router.asking import EngineError
     from router.policy import Refusal
-    from router.providers.base import Failure
+    from router.providers.base import BadKey, Failure
+    from router.setup import SetupError
     from store.errors import SessionAmbiguous, SessionNotFound, StoreError
     from tui.attachments import UnreadableFile
 
@@ -56,9 +68,11 @@ def _expected(error: BaseException) -> Exit | None:
             return Exit.WRONG_USE
         case Refusal():
             return Exit.DECLINED
+        case BadKey():
+            return Exit.FAILED
         case Failure():
             return Exit.NO_TIER
-        case StoreError() | EngineError() | KeysError() | PlacesError():
+        case StoreError() | EngineError() | KeysError() | PlacesError() | SetupError():
             return Exit.FAILED
         case _:
             return None

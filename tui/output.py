@@ -102,9 +102,19 @@ class Streaming:
             _write(self._stream, "\n")
 
 
+class ReaderGone(Exception):  # noqa: N818
+    """Whoever read our output has closed it (`butler sessions list | head -1`).
+
+    An exception of our own: click takes the system's for itself and ends with a failure.
+    """
+
+
 def _write(stream: TextIO, text: str) -> None:
-    stream.write(text)
-    stream.flush()
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError as error:
+        raise ReaderGone from error
 
 
 def _escape(match: re.Match[str]) -> str:

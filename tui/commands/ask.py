@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import sys
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -166,5 +165,5 @@ def _choose(asked: ApprovalAsked) -> str:
     remark(f"{asked.question}\n{asked.shown}")
     with contextlib.suppress(click.Abort):
         kind = click.Choice(asked.choices)
-        return cast(str, click.prompt("Your choice", type=kind, err=True))
+        return click.prompt("Your choice", type=kind, err=True)
     return "reject"

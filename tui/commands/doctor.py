@@ -122,10 +122,12 @@ async def _tiers(loaded: Loaded, places: Places, *, online: bool) -> list[TierCh
     """Ask an engine, on a store of its own: one that can't be opened must not hide the rest."""
     from router.engine import Engine
 
-    with tempfile.TemporaryDirectory(prefix="butler-doctor-") as folder:
-        with Store.open(Path(folder)) as store:
-            async with Engine(loaded.config, store, places, workspace=Path(folder)) as engine:
-                return await engine.check(online=online)
+    with (
+        tempfile.TemporaryDirectory(prefix="butler-doctor-") as folder,
+        Store.open(Path(folder)) as store,
+    ):
+        async with Engine(loaded.config, store, places, workspace=Path(folder)) as engine:
+            return await engine.check(online=online)
 
 
 def _key(name: str, account: Account, places: Places) -> str:

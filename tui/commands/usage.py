@@ -29,7 +29,10 @@ def usage(*, as_json: bool) -> int:
 
 
 def _text(report: UsageReport) -> str:
-    parts = [_band(report), table([_gauge(gauge, report.at) for gauge in report.gauges], right=(2,))]
+    parts = [
+        _band(report),
+        table([_gauge(gauge, report.at) for gauge in report.gauges], right=(2,)),
+    ]
     parts += [_period(name, period) for name, period in report.periods.items()]
     return "\n\n".join(part for part in parts if part)
 
