@@ -107,9 +107,9 @@ def _is_object(arguments: str) -> bool:
 
 
 def _whole(unsure: list[ToolCallReady], answer: Answer) -> list[ToolCallReady]:
-    """Calls whose arguments are no JSON object: cut off by the limit, and then dropped, or written
-    wrongly by the model, which is for the caller to tell it."""
-    return [] if answer.stop_reason in {"length", "context-full"} else unsure
+    """Calls whose arguments are no JSON object: cut off, and then dropped, or written wrongly by
+    the model, which is for the caller to tell it."""
+    return [] if answer.stop_reason in {None, "length", "context-full"} else unsure
 
 
 def _close(connection: Connection, answer: Answer) -> Done:

@@ -83,7 +83,7 @@ class OpenAIChatModel:
             async for chunk in stream:
                 for piece in _pieces(chunk, calls, answer):
                     yield piece
-            for call in calls.values():
+            for call in calls.values() if answer.stop_reason else ():
                 yield call.ready()
 
     def _explain(self, error: Exception) -> Failure | None:

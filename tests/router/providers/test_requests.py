@@ -9,6 +9,7 @@ import pytest
 
 from router.providers import Wire
 from router.providers.base import (
+    BrokenStream,
     ImagePart,
     Message,
     OpaquePart,
@@ -323,6 +324,18 @@ async def test_half_a_call_is_no_call(wire: Wire, scripted: Scripted, opened: Op
     heard = await hear(await opened(wire, scripted.url), asking(tools=(WEATHER,)))
     assert heard.calls == []
     assert heard.done.stop_reason == "length"
+
+
+@pytest.mark.parametrize("arguments", ['{"city": "Par', '{"city": "Paris"}'])
+async def test_a_call_that_a_broken_stream_left_open_is_no_call(
+    scripted: Scripted, opened: Opener, arguments: str
+) -> None:
+    begun = _called("openai-chat", arguments, cut=False)
+    scripted.play(Script(begun[: begun.rindex(b"data: ")]))
+    heard = Heard()
+    with pytest.raises(BrokenStream):
+        await hear(await opened("openai-chat", scripted.url), asking(), heard)
+    assert heard.calls == []
 
 
 @pytest.mark.parametrize("wire", ["anthropic", "openai", "openai-chat"])
