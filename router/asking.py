@@ -17,6 +17,19 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """`account/model`, or the model's name alone."""
     critical: bool = False
     private: bool = False
+    emergency: bool = False
+    """Spend the reserve on this prompt; the user is asked to confirm it."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A prompt that is on disk and not yet answered, with what the user decided about it."""
+
+    id: str
+    prompt: Prompt
+    cleared: bool = False
+    """The user has decided about a secret in it: it is not asked about again."""
+    confirmed: bool | None = None
+    """Whether the reserve may be spent on it; `None` while nobody has asked."""
 
 
 class SpawnTask(msgspec.Struct, frozen=True, kw_only=True):

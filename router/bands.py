@@ -47,6 +47,21 @@ def band_for(
     return _lower(up, ceiling)
 
 
+def percents(gauges: Iterable[Gauge]) -> dict[str, float]:
+    """The fullest known gauge of each account, whatever its window and source."""
+    fullest: dict[str, float] = {}
+    for gauge in gauges:
+        # A gauge of one model says nothing about the others of its account.
+        if gauge.account is not None and gauge.model is None and gauge.percent is not None:
+            fullest[gauge.account] = max(fullest.get(gauge.account, 0.0), gauge.percent)
+    return fullest
+
+
+def band_at(percent: float, policy: Policy) -> Band:
+    """The band a percentage lies in, whatever came before it."""
+    return _reached(percent, policy)
+
+
 def _lower(one: Band, other: Band) -> Band:
     return one if BANDS.index(one) <= BANDS.index(other) else other
 

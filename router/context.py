@@ -49,7 +49,8 @@ def turns(messages: Sequence[Shown], prompt: str) -> list[Turn]:
         elif message.role == "butler" and message.text.length:
             found.append(Turn(False, str(message.text), message.prompt in private))
         elif message.role == "announcement" and message.text.length:
-            found.append(Turn(True, f"[Result of {message.title}]\n{message.text}"))
+            result = f"[Result of {message.title}]\n{message.text}"
+            found.append(Turn(True, result, message.private))
         if message.id == prompt:
             break
     return found

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+
 from store.opening import Store
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class _Run:
         self._cost: float | None = 0.0
         self._text = ""
         self._problems: list[Problem] = []
-        self.told: "Ticket[tuple[int, ...]] | None" = None
+        self.told: Ticket[tuple[int, ...]] | None = None
         """For the last thing that was said: with it, all of the call is on disk."""
 
     async def run(self) -> Outcome:
@@ -126,12 +127,17 @@ class _Run:
 
     async def _try(self, candidate: Candidate) -> Outcome | None:
         """The outcome, or `None` when the next candidate should have a go."""
+        ref = ModelRef(candidate.account, candidate.model)
+        if candidate.tier != "T4" and not self._desk.keeper.probe(ref):
+            self._problems.append((candidate.tier, "is being tried again by another request"))
+            return None
         ended = await self._attempt(candidate, room=1.0)
         if isinstance(ended.failure, ContextTooLong) and not ended.text:
             # Our estimate was too low for this model's vocabulary: once more with less history.
             ended = await self._attempt(candidate, room=0.5)
         self._count(candidate, ended)
         if ended.cancelled:
+            self._desk.keeper.unprobe(ref)
             self._fail("cancelled", "Interrupted.")
             raise ended.cancelled
         if ended.failure is None:

@@ -14,19 +14,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from store.opening import Store
-
 from router import reading, recovery
-from router.asking import EngineError, Prompt, SpawnTask, TierCheck
+from router.asking import EngineError, Prompt, SpawnTask, TierCheck, Waiting
 from router.checks import check_tiers
 from router.clock import now_ms
 from router.config import Config
-from router.lane import Lane, Waiting, title_of
+from router.lane import Lane, title_of
 from router.opening import open_services, prepare
 from router.places import Places
 from router.spawning import Spawner
 from router.view import View
-from store.errors import SessionBusy
+from store.errors import SessionBusy, StoreError
 from store.events import (
     ApprovalAsked,
     ApprovalGiven,
@@ -36,12 +34,16 @@ from store.events import (
     SessionStateChanged,
     SessionTitled,
 )
+from store.opening import Store
 from store.subscription import Subscription
 
 if TYPE_CHECKING:
     from store.sessions import Lease
 
 __all__ = ["Engine", "EngineError", "Prompt", "SpawnTask", "TierCheck"]
+
+_WATCH = 60.0
+"""Seconds after which the gauges are looked at again, whatever else happens."""
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ class Engine:
         self._spawner = Spawner(self._services, self._tasks, self._adopt)
         self._tasks.create_task(self._prepare(), name="prepare")
         self._tasks.create_task(self._listen(), name="listen")
+        self._tasks.create_task(self._watch(), name="watch")
         return self
 
     async def _hold(self, started: "asyncio.Future[asyncio.TaskGroup]") -> None:
@@ -181,6 +184,7 @@ class Engine:
             model=prompt.model,
             critical=prompt.critical,
             private=prompt.private,
+            emergency=prompt.emergency,
         )
         if session in self._begun:
             started = SessionStarted(
@@ -242,40 +246,22 @@ class Engine:
             ApprovalGiven(approval=approval, digest=asked.digest, choice=choice, reason=reason),
             SessionStateChanged(state="open"),
         )
-        if asked.kind == "secret":
-            await self._cleared(session, asked.prompt, choice)
+        await self._resume(session, asked, choice)
 
-    async def _cleared(self, session: str, prompt_id: str, choice: str) -> None:
-        """Go on with a prompt that holds a secret as the user decided, now or after a restart."""
-        if choice == "reject":
-            message = "Not sent, as you decided. The prompt is kept here."
-            self._services.say(
-                session,
-                ReplyFailed(
-                    reply=uuid.uuid4().hex,
-                    prompt=prompt_id,
-                    text="",
-                    failure="cancelled",
-                    message=message,
-                ),
+    async def _resume(self, session: str, asked: ApprovalAsked, choice: str) -> None:
+        """Go on with a prompt as the user decided, now or after a restart."""
+        if asked.kind == "secret" and choice == "reject":
+            failed = ReplyFailed(
+                reply=uuid.uuid4().hex,
+                prompt=asked.prompt,
+                text="",
+                failure="cancelled",
+                message="Not sent, as you decided. The prompt is kept here.",
             )
+            self._services.say(session, failed)
             return
-        said = await asyncio.to_thread(self._prompt, session, prompt_id)
-        prompt = Prompt(
-            text=said.text,
-            attachments=said.attachments,
-            tier=said.tier if choice == "send" else None,
-            model=said.model if choice == "send" else None,
-            critical=said.critical,
-            private=said.private or choice == "approve",
-        )
-        self._lane(session).put(Waiting(prompt_id, prompt, cleared=True))
-
-    def _prompt(self, session: str, prompt_id: str) -> PromptSubmitted:
-        for entry in self.store.journal.read(session, deltas=False):
-            if isinstance(entry.event, PromptSubmitted) and entry.event.prompt == prompt_id:
-                return entry.event
-        raise EngineError("The prompt in question is gone from the session.")
+        waiting = await asyncio.to_thread(recovery.waiting, self.store, session, asked.prompt)
+        self._lane(session).put(waiting)
 
     async def idle(self, session: str) -> None:
         """Wait until nothing runs or stands in line for a session."""
@@ -348,6 +334,17 @@ class Engine:
             if lease is not None:
                 recovery.repair(self.store, row.id)
                 lease.release()
+
+    async def _watch(self) -> None:
+        """Leave a band when its window resets, though nobody makes a call."""
+        while True:
+            at = self._services.keeper.next_change()
+            wait = _WATCH if at is None else min(_WATCH, max(0.0, (at - now_ms()) / 1000) + 0.1)
+            await asyncio.sleep(wait)
+            try:
+                await self._services.keeper.recount()
+            except StoreError:
+                log.exception("counting usage")
 
     async def _listen(self) -> None:
         """Hear what other copies of the program do to the house."""

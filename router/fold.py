@@ -84,7 +84,9 @@ def fold_house(house: House, event: AnyEvent) -> House:
             return replace(house, band=event.after, percent=event.percent, binds=event.binds)
         case HealthChanged():
             key = f"{event.account}/{event.model}"
-            health = ModelHealth(event.state, event.reason, event.until)
+            health = ModelHealth(
+                event.state, event.reason, event.until, event.failures, event.by_user
+            )
             return replace(house, health={**house.health, key: health})
         case _:
             return house
@@ -254,6 +256,7 @@ def _announced(view: View, entry: Entry, event: SessionAnnounced) -> View:
         cost=event.cost,
         tier=event.tier,
         model=event.model,
+        private=event.private,
     )
     return _with_message(view, message)
 

@@ -65,6 +65,15 @@ def of_budget(budget: Budget, used: float, now: int, zone: tzinfo) -> Gauge:
     )
 
 
+def of_spent_quota(account: str, now: int, resets_at: int) -> Gauge:
+    """What a refusal says about a window: it is used up until then. Which window it was the
+    service doesn't say; the shortest that can take so long to reset is meant."""
+    hours = (resets_at - now) / _HOUR_MS
+    window: Window = "5h" if hours <= 5 else "day" if hours <= 24 else "week"
+    window = "month" if hours > 24 * 7 else window
+    return _reported(account, window, 100.0, now, resets_at)
+
+
 def of_headers(account: str, headers: Mapping[str, str], now: int) -> list[Gauge]:
     """The windows a service reports with its answers: Anthropic's unified limits of a
     subscription, and Codex's primary and secondary. Limits per minute are no gauges."""

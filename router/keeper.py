@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
-
-from store.opening import Store
+from typing import Final
 
 from router import bands, gauges, health
 from router.catalogue import Catalogue
@@ -14,7 +13,7 @@ from router.config import Budget, Config, ModelRef
 from router.fold import fold_house
 from router.policy import Facts
 from router.policy_table import Policy
-from router.providers.base import Failure
+from router.providers.base import Failure, QuotaSpent
 from router.view import House
 from store.events import (
     AnyEvent,
@@ -23,10 +22,18 @@ from store.events import (
     Gauge,
     GaugeChanged,
     HealthChanged,
+    HealthState,
 )
 from store.ledger import Limit
+from store.opening import Store
 
 log = logging.getLogger(__name__)
+
+
+_RESTING: Final = frozenset({"cooling", "exhausted", "probing"})
+_ROLL_MS: Final = 60_000
+_PROBE_MS: Final = 60_000
+"""How long one request may be the only one to try a model again."""
 
 
 class Keeper:
@@ -40,7 +47,6 @@ class Keeper:
         self._policy = policy
         self._catalogue = catalogue
         self._zone = zone
-        self._failures: dict[str, int] = {}
         self.ready: frozenset[str] = frozenset()
         self.house = House()
         for entry in store.journal.house_at():
@@ -61,36 +67,72 @@ class Keeper:
         """What the policy must know now. Needs `Catalogue.learn` to have run."""
         refs = [ref for _, ref in self.config.ladder()]
         said = {str(ref): self.config.settings(ref).cheaper for ref in refs}
+        now = now_ms()
+        percents = bands.percents(bands.at_present(self.house.gauges, now))
         return Facts(
             band=self.house.band,
-            now=now_ms(),
+            now=now,
             health=self.house.health,
             ready=self.ready,
             prices={str(ref): self._catalogue.blended(ref) for ref in refs},
             cheaper={key: cheaper for key, cheaper in said.items() if cheaper is not None},
+            percents=percents,
+            bands={a: bands.band_at(percent, self._policy) for a, percent in percents.items()},
         )
 
     # --- health ----------------------------------------------------------------------------------
 
+    def probe(self, ref: ModelRef) -> bool:
+        """Whether a request may go to a model now. One whose cooldown is over is tried by one
+        request at a time: the first claims it, the others pass it over until that one is back."""
+        known = self.house.health.get(str(ref))
+        if known is None or known.until is None or known.state not in _RESTING:
+            return True
+        now = now_ms()
+        if known.until > now:
+            return False
+        self._health(ref, "probing", known.reason, now + _PROBE_MS, known.failures)
+        return True
+
+    def unprobe(self, ref: ModelRef) -> None:
+        """A probe ended without telling anything: the next request may try."""
+        known = self.house.health.get(str(ref))
+        if known is not None and known.state == "probing":
+            self._health(ref, "cooling", known.reason, now_ms(), known.failures)
+
     def succeeded(self, ref: ModelRef) -> None:
-        self._failures.pop(str(ref), None)
         known = self.house.health.get(str(ref))
         if known is None or known.state != "ready":
-            self.say(HealthChanged(account=ref.account, model=ref.model, state="ready"))
+            self._health(ref, "ready")
 
     def failed(self, ref: ModelRef, failure: Failure) -> None:
-        times = self._failures.get(str(ref), 0) + 1
+        known = self.house.health.get(str(ref))
+        times = 1 + (known.failures if known else 0)
         verdict = health.after(failure, times, now_ms())
         if verdict is None:
+            self.unprobe(ref)
             return
-        self._failures[str(ref)] = times
+        self._health(ref, verdict.state, failure.name, verdict.until, times)
+        if isinstance(failure, QuotaSpent) and verdict.until is not None:
+            self._gauge(gauges.of_spent_quota(ref.account, now_ms(), verdict.until))
+            self._band()
+
+    def _health(
+        self,
+        ref: ModelRef,
+        state: HealthState,
+        reason: str = "",
+        until: int | None = None,
+        failures: int = 0,
+    ) -> None:
         self.say(
             HealthChanged(
                 account=ref.account,
                 model=ref.model,
-                state=verdict.state,
-                reason=failure.name,
-                until=verdict.until,
+                state=state,
+                reason=reason,
+                until=until,
+                failures=failures,
             )
         )
 
@@ -117,6 +159,16 @@ class Keeper:
             self._gauge(gauge)
         self._band()
 
+    def next_change(self) -> int | None:
+        """When a gauge's window resets or a rolling one has moved on, so that the band may have
+        to be left without any call being made; `None` when nothing is counted."""
+        now = now_ms()
+        resets = [g.resets_at for g in self.house.gauges.values() if g.resets_at is not None]
+        coming = [at for at in resets if at > now]
+        if any(budget.window == "5h" for budget in self.config.budgets):
+            coming.append(now + _ROLL_MS)
+        return min(coming, default=None)
+
     async def recount(self) -> None:
         """Bring the budgets' gauges and the band up to date with the ledger."""
         for gauge in await asyncio.to_thread(self._budget_gauges):
@@ -141,7 +193,8 @@ class Keeper:
     def _band(self) -> None:
         now = now_ms()
         current = bands.at_present(self.house.gauges, now)
-        binding = bands.house_gauge(current, self._orchestrator())
+        account = self._orchestrator() if self._policy.ladder == "house" else None
+        binding = bands.house_gauge(current, account)
         after = bands.band_for(
             binding, self.house.band, self._policy, all_exhausted=self._all_exhausted(now)
         )

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from router import context, house_rules, intent, reading, secrets
-from router.asking import Prompt, SpawnTask
+from router.asking import SpawnTask, Waiting
 from router.dispatch import Call
-from router.policy import Ask, Refusal
+from router.policy import Ask, Refusal, Unconfirmed
+from router.policy_table import Work
 from router.providers.base import Failure
 from router.services import Services
 from router.view import View
@@ -36,15 +37,6 @@ send: it goes out as it is"""
 
 Spawn = Callable[[SpawnTask], Awaitable[str]]
 Ask_ = Callable[[str, ApprovalAsked], Awaitable[None]]
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """A prompt that is on disk and not yet answered."""
-
-    id: str
-    prompt: Prompt
-    cleared: bool = False
-    """The user has decided about what it holds: it is not asked about again."""
 
 
 class Lane:
@@ -111,6 +103,8 @@ class Lane:
         """Answer, and turn whatever was not foreseen into a failure that can be read."""
         try:
             await self._answer(waiting)
+        except Unconfirmed as unconfirmed:
+            await self._ask_for_reserve(waiting, str(unconfirmed))
         except Refusal as refusal:
             self._failed(waiting, "refused-by-policy", str(refusal))
         except (Failure, StoreError) as failure:
@@ -151,7 +145,7 @@ class Lane:
 
     async def _directly(self, waiting: Waiting, decision: intent.Decision) -> None:
         services = self.services
-        candidates = services.candidates(_ask(waiting.prompt, "main"))
+        candidates = services.candidates(_ask(waiting, "main"))
         # Awaited: once the route is on disk so is all before it, and the view read is complete.
         await services.say(self._session, self._route(waiting, decision, candidates))
         view = await asyncio.to_thread(
@@ -181,7 +175,7 @@ class Lane:
 
     async def _background(self, waiting: Waiting, decision: intent.Decision) -> None:
         services, prompt = self.services, waiting.prompt
-        candidates = services.candidates(_ask(prompt, "background"))
+        candidates = services.candidates(_ask(waiting, "background"))
         route = self._route(waiting, decision, candidates)
         task = SpawnTask(
             task=prompt.text,
@@ -227,21 +221,54 @@ class Lane:
         if not found:
             return False
         kinds = ", ".join(dict.fromkeys(f"{f.kind} in line {f.line}" for f in found[:3]))
-        shown = _SHOWN.format(kinds=kinds)
+        await self._question(
+            waiting,
+            "secret",
+            "This looks like a secret. Answer it on this machine only?",
+            _SHOWN.format(kinds=kinds),
+            ("approve", "reject", "send"),
+        )
+        return True
+
+    async def _ask_for_reserve(self, waiting: Waiting, question: str) -> None:
+        house = self.services.keeper.house
+        used = "?" if house.percent is None else f"{house.percent:.0f} %"
+        shown = (
+            f"usage {used} ({house.binds or 'no limit known'}), band {house.band}\n"
+            f"approve: {self._reserve(waiting)} may answer this one prompt\n"
+            "reject: the reserve stays"
+        )
+        await self._question(waiting, "reserve", question, shown, ("approve", "reject"))
+
+    def _reserve(self, waiting: Waiting) -> str:
+        """What would be spent: the pinned tier or model, else the orchestrator."""
+        prompt = waiting.prompt
+        first = next(iter(self.services.config.tiers.get("T0", ())), None)
+        named = prompt.model or prompt.tier
+        return str(named or (f"T0 {first.model}" if first else "T0"))
+
+    async def _question(
+        self,
+        waiting: Waiting,
+        kind: str,
+        question: str,
+        shown: str,
+        choices: tuple[str, ...],
+    ) -> None:
+        """Ask the user about a prompt. It is left until the answer comes; the lane goes on."""
         await self._ask(
             self._session,
             ApprovalAsked(
                 approval=uuid.uuid4().hex,
-                kind="secret",
-                question="This looks like a secret. Answer it on this machine only?",
+                kind=kind,
+                question=question,
                 shown=shown,
                 digest=hashlib.sha256(shown.encode()).hexdigest(),
-                choices=("approve", "reject", "send"),
+                choices=choices,
                 prompt=waiting.id,
             ),
         )
-        self.services.say(self._session, SessionStateChanged(state="waiting", reason="a secret"))
-        return True
+        self.services.say(self._session, SessionStateChanged(state="waiting", reason=kind))
 
     def _cloud(self) -> bool:
         """Whether any service outside this machine could be asked at all."""
@@ -257,13 +284,16 @@ HISTORY_MESSAGES = 120
 them go in."""
 
 
-def _ask(prompt: Prompt, work: str) -> Ask:
+def _ask(waiting: Waiting, work: Work) -> Ask:
+    prompt = waiting.prompt
     return Ask(
-        work="background" if work == "background" else "main",
+        work=work,
         tier=prompt.tier,
         model=prompt.model,
         critical=prompt.critical,
         private=prompt.private,
+        emergency=prompt.emergency,
+        confirmed=waiting.confirmed,
     )
 
 

@@ -6,8 +6,6 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from store.opening import Store
-
 from router import local
 from router.catalogue import Catalogue
 from router.config import ROLES, Config, ModelRef
@@ -25,6 +23,7 @@ from store.events import (
     Tier,
     TierInfo,
 )
+from store.opening import Store
 
 HINT = "Local only: {model} answers here, {size}. Add a provider: /config, or butler init."
 

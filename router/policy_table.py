@@ -16,15 +16,25 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     tiers: tuple[Tier, ...]
     critical: tuple[Tier, ...] | None = None
+    confirmed: tuple[Tier, ...] | None = None
     by_price: bool = False
     cheaper_only: bool = False
+
+
+class AccountLadder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Per cent of an account's fullest gauge from which it serves less, and nothing."""
+
+    reserve: float
+    spent: float
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See `router/data/policy.toml`, which documents each field."""
 
+    ladder: Literal["house", "account"]
     hysteresis: float
     thresholds: dict[Band, float]
+    account: AccountLadder
     rows: dict[Work, dict[Band, Cell]]
 
 

@@ -1,12 +1,12 @@
 """Views from the journal: a session as it is now, and its older messages on demand."""
 
 from msgspec.structs import replace
-from store.opening import Store
 
 from router.fold import fold, fold_all, fold_house
 from router.fold_tasks import ENDED
 from router.view import TASKS, House, Task, View
 from store.events import SessionStarted
+from store.opening import Store
 from store.sessions import SessionRow
 
 OPENING = 30

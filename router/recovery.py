@@ -3,20 +3,23 @@
 import uuid
 from typing import Final
 
-from store.opening import Store
-
+from router.asking import EngineError, Prompt, Waiting
 from router.catalogue import Catalogue
 from router.config import ModelRef
 from router.reading import open_view
 from router.view import Message, View
 from store.events import (
     AnyEvent,
+    ApprovalAsked,
+    ApprovalGiven,
+    PromptSubmitted,
     ReplyFailed,
     SessionStateChanged,
     Usage,
     UsageReserved,
     UsageSettled,
 )
+from store.opening import Store
 
 _ENDED: Final = "Butler ended before this answer did; the part that had arrived is kept."
 _UNASKED: Final = "Butler ended before this prompt was answered; send it again to go on."
@@ -91,3 +94,44 @@ def _ended(message: Message) -> ReplyFailed:
         failure="interrupted",
         message=_ENDED if reply else _UNASKED,
     )
+
+
+def waiting(store: Store, session: str, prompt: str) -> Waiting:
+    """A prompt that is still to be answered, with all the user has decided about it so far.
+
+    Blocks on the store: call it in a thread.
+
+    Raises:
+        EngineError: the session has no such prompt.
+    """
+    said: PromptSubmitted | None = None
+    asked: dict[str, str] = {}
+    answers: dict[str, str] = {}
+    for entry in store.journal.read(session, deltas=False):
+        event = entry.event
+        if isinstance(event, PromptSubmitted) and event.prompt == prompt:
+            said = event
+        elif isinstance(event, ApprovalAsked) and event.prompt == prompt:
+            asked[event.approval] = event.kind
+        elif isinstance(event, ApprovalGiven) and event.approval in asked:
+            answers[asked[event.approval]] = event.choice
+    if said is None:
+        raise EngineError("The prompt in question is gone from the session.")
+    return _decided(said, answers)
+
+
+def _decided(said: PromptSubmitted, answers: dict[str, str]) -> Waiting:
+    home = said.private or answers.get("secret") == "approve"
+    prompt = Prompt(
+        text=said.text,
+        attachments=said.attachments,
+        # A pin to another tier can't be kept together with a secret that stays at home.
+        tier=None if home and not said.private else said.tier,
+        model=None if home and not said.private else said.model,
+        critical=said.critical,
+        private=home,
+        emergency=said.emergency,
+    )
+    reserve = answers.get("reserve")
+    confirmed = None if reserve is None else reserve == "approve"
+    return Waiting(said.prompt, prompt, cleared="secret" in answers, confirmed=confirmed)

@@ -4,8 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from store.opening import Store
-
 from router.catalogue import Catalogue
 from router.clock import now_ms
 from router.config import Config
@@ -15,6 +13,7 @@ from router.keeper import Keeper
 from router.policy import Ask, candidates
 from router.policy_table import Policy
 from store.events import AnyEvent, Candidate
+from store.opening import Store
 
 if TYPE_CHECKING:
     from store.ticket import Ticket

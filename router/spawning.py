@@ -148,6 +148,7 @@ class Spawner:
                 cost=row.cost,
                 tier=result.tier,
                 model=result.model,
+                private=row.private,
             ),
         )
 

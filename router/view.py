@@ -145,6 +145,8 @@ class ModelHealth(msgspec.Struct, frozen=True):
     state: HealthState = "unknown"
     reason: str = ""
     until: int | None = None
+    failures: int = 0
+    by_user: bool = False
 
 
 class House(msgspec.Struct, frozen=True, kw_only=True):

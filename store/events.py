@@ -19,7 +19,9 @@ SessionState: TypeAlias = Literal[
 ]
 Window: TypeAlias = Literal["5h", "day", "week", "month"]
 GaugeSource: TypeAlias = Literal["provider", "budget", "unknown"]
-HealthState: TypeAlias = Literal["unknown", "ready", "cooling", "exhausted", "off", "missing"]
+HealthState: TypeAlias = Literal[
+    "unknown", "ready", "cooling", "probing", "exhausted", "off", "missing"
+]
 Band: TypeAlias = Literal[
     "normal", "prefer-cheaper", "cheaper-only", "background-only", "local-only"
 ]
@@ -141,6 +143,10 @@ class HealthChanged(Event, frozen=True):
     reason: str = ""
     until: int | None = None
     """When the state is over by itself, or `None`."""
+    failures: int = 0
+    """In a row, so far."""
+    by_user: bool = False
+    """The user said so: only the user takes it back."""
 
     @property
     def subject(self) -> str:
@@ -195,6 +201,7 @@ class SessionAnnounced(Event, frozen=True):
     cost: float | None = None
     tier: Tier | None = None
     model: str = ""
+    private: bool = False
 
 
 class PromptSubmitted(Event, frozen=True):
@@ -207,6 +214,8 @@ class PromptSubmitted(Event, frozen=True):
     model: str | None = None
     critical: bool = False
     private: bool = False
+    emergency: bool = False
+    """The user wants to spend the reserve on this prompt, once it is confirmed."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
