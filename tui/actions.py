@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tui.app import ButlerApp
     from tui.screens.chat import ChatScreen
 
+_PROMPTS: Final = frozenset({"critical", "private", "local", "sum"})
+"""Commands that send what follows them."""
 _AUTO: Final = frozenset({"auto", "none", "off"})
 
 
@@ -29,24 +31,21 @@ class Actions:
     def _screen(self) -> "ChatScreen":
         return self._app.chat
 
-    def run(self, slash: Slash, draft: Draft) -> bool:
-        """Do a command typed at the prompt. False if it is one that is sent as it stands."""
-        if slash.name == "sum" and (slash.arguments or draft.pieces):
-            return False
+    def run(self, slash: Slash, draft: Draft) -> None:
+        """Do a command typed at the prompt. What can't be done stays there."""
         command = BY_NAME.get(slash.name)
         if command is None:
             self._screen.say(unknown(slash.name), error=True)
-            return True
-        if command.needs and not slash.arguments:
+            return
+        if command.needs and not (slash.arguments or draft.pieces):
             self._screen.say(f"/{command.name} needs {command.arguments}.", error=True)
-            return True
-        if slash.name in {"critical", "private", "local"} and slash.arguments:
+            return
+        if slash.name in _PROMPTS and (slash.arguments or draft.pieces):
             self._send_so(slash, draft)
-            return True
+            return
         self._screen.prompt.draft = Draft("", draft.pieces)
         self._screen.history.add(draft.text)
         self.do(slash.name, slash.arguments)
-        return True
 
     def do(self, name: str, arguments: str = "") -> None:
         """Do a command, in the background where it takes time; what goes wrong is told."""
@@ -78,9 +77,13 @@ class Actions:
                 pins = replace(pins, critical=True)
             case "private":
                 pins = replace(pins, private=True)
-            case _:
+            case "local":
                 pins = replace(pins, tier="T4", model=None)
-        self._screen.send(Draft(slash.arguments, draft.pieces), pins)
+            case _:
+                pass
+        self._screen.history.add(draft.text)
+        background = slash.name == "sum"
+        self._screen.send(Draft(slash.arguments, draft.pieces), pins, background=background)
 
     def _pin(self, pins: Pins, sentence: str) -> None:
         self._screen.next_pins = pins
@@ -125,6 +128,9 @@ class Actions:
         known = ", ".join(models) or "none"
         wrong = f"No model {arguments} is set up. " if arguments else ""
         self._screen.say(f"{wrong}/model takes one of: {known}; or auto.", error=bool(wrong))
+
+    def do_sum(self, _arguments: str) -> None:
+        self._screen.say("/sum needs TEXT or @file.", error=True)
 
     # --- chats ---
 

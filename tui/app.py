@@ -17,6 +17,7 @@ from textual.widgets import TextArea
 from store.errors import StoreError
 from tui import clipboard, themes
 from tui.actions import Actions
+from tui.alt_digits import free_alt_digits
 from tui.drafts import Drafts, take_over
 from tui.exits import Exit
 from tui.live import Live
@@ -50,6 +51,7 @@ class BaseApp(App[int]):
 
     def __init__(self, options: Options) -> None:
         super().__init__()
+        free_alt_digits()
         self.options = options
         self.mouse_on = options.mouse
         for theme in themes.OURS:

@@ -48,6 +48,8 @@ class Letter:
     session: Callable[[], str]
     draft: Draft
     pins: Pins
+    background: bool = False
+    """Whether it is work for a session of its own."""
 
 
 class Outbox:
@@ -55,7 +57,7 @@ class Outbox:
 
     def __init__(
         self,
-        submit: Callable[[str, Prompt], Awaitable[object]],
+        submit: Callable[[Letter, Prompt], Awaitable[object]],
         returned: Callable[[Draft, str], None],
         remark: Callable[[str], None],
         workspace: Path,
@@ -105,6 +107,6 @@ class Outbox:
             critical=pins.critical,
             private=pins.private or pins.always_private,
         )
-        _ = await self._submit(letter.session(), prompt)
+        _ = await self._submit(letter, prompt)
         if mentioned.remark:
             self._remark(mentioned.remark)

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from router.asking import Prompt as Asked
+from router.asking import SpawnTask
 from router.view import View
 from tui.completing import Completer
 from tui.drafts import Draft, Drafts
@@ -34,6 +35,7 @@ _HINTS: Final = (
     "ctrl+s sessions",
 )
 _ANSWERING: Final = ("esc interrupt", *_HINTS)
+SUMMARIZE: Final = "Summarize this."
 _CONFIRM: Final = 3.0
 """Seconds in which a second press means it."""
 
@@ -111,17 +113,19 @@ class ChatScreen(HouseScreen):
         if not draft:
             return
         slash = parse(draft.text)
-        if slash is not None and self.actions.run(slash, draft):
-            return
-        self.send(draft, self.next_pins)
+        if slash is not None:
+            self.actions.run(slash, draft)
+        else:
+            self.history.add(draft.text)
+            self.send(draft, self.next_pins)
 
-    def send(self, draft: Draft, pins: Pins) -> None:
+    def send(self, draft: Draft, pins: Pins, *, background: bool = False) -> None:
         """Send to the chat; the prompt is empty again at once. What was pinned for one prompt only
         is used up."""
         chat = self.deck.chat
         session = (lambda: chat) if chat else (lambda: self.live.deck.chat)
-        self._outbox.put(Letter(session=session, draft=draft, pins=pins))
-        self.history.add(draft.text)
+        letter = Letter(session=session, draft=draft, pins=pins, background=background)
+        self._outbox.put(letter)
         self.prompt.draft = Draft()
         self.next_pins = self.next_pins.used()
         self.activate(chat)
@@ -129,8 +133,19 @@ class ChatScreen(HouseScreen):
         if self.live.is_ready:
             self._outbox.send()
 
-    async def _submit(self, session: str, prompt: Asked) -> None:
-        _ = await self.live.engine.submit(session, prompt)
+    async def _submit(self, letter: Letter, prompt: Asked) -> None:
+        engine, session = self.live.engine, letter.session()
+        if letter.background:
+            task = SpawnTask(
+                task=prompt.text or SUMMARIZE,
+                title=prompt.attachments[0].name if prompt.attachments else "",
+                attachments=prompt.attachments,
+                parent=session,
+                private=prompt.private,
+            )
+            _ = await engine.spawn(task)
+        else:
+            _ = await engine.submit(session, prompt)
         _ = self.call_later(self._keep_draft)
 
     def _give_back(self, draft: Draft, sentence: str) -> None:

@@ -25,6 +25,7 @@ from tui.widgets.tabs import Tab, TabRow
 from tui.widgets.tasks import TaskList
 from tui.widgets.tiers import TierRows
 from tui.widgets.transcript import Transcript
+from tui.widgets.welcome import Welcome
 
 SMALLEST: Final = (40, 10)
 """Columns and rows below which nothing useful fits."""
@@ -36,7 +37,10 @@ class Copier(Protocol):
 
 class HouseScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual declares it so)
-        (0, "-narrow"), (100, "-medium"), (120, "-wide")]
+        (0, "-narrow"),
+        (100, "-medium"),
+        (120, "-wide"),
+    ]
 
     def __init__(self, deck: Deck, clock: Callable[[], int]) -> None:
         super().__init__()
@@ -53,6 +57,7 @@ class HouseScreen(Screen[None]):
         self.house_line = HouseLine()
         self.tabs = TabRow()
         self.transcripts = Container(id="transcripts")
+        self.welcome = Welcome()
         self.band = BandGauge()
         self.tiers = TierRows()
         self.tasks = TaskList()
@@ -64,6 +69,7 @@ class HouseScreen(Screen[None]):
         with Horizontal(id="body"):
             with Vertical(id="middle"):
                 yield self.tabs
+                yield self.welcome
                 yield self.transcripts
             with VerticalScroll(id="panel", can_focus=False):
                 yield self.band
@@ -110,6 +116,8 @@ class HouseScreen(Screen[None]):
         self._shown = view
         now = self._clock()
         self._feed(view).show(view)
+        self.welcome.display = not view.messages
+        self.welcome.show(main.house)
         house = main.house
         if before is None or house is not before.house or main.tasks is not before.tasks:
             self.band.show(house)

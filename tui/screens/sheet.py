@@ -79,9 +79,7 @@ def doctor_text(checks: Sequence[TierCheck], health: "StoreHealth") -> Content:
     for check in checks:
         glyph, style = ("●", "$success") if check.ready else ("✗", "$error")
         name = f" {check.tier} {sanitise_line(check.account)}/{sanitise_line(check.model)}  "
-        lines.append(
-            Content.assemble((glyph, style), name, (sanitise(check.detail), QUIET))
-        )
+        lines.append(Content.assemble((glyph, style), name, (sanitise(check.detail), QUIET)))
         if check.remedy:
             lines.append(Content.assemble("     mend it: ", (sanitise(check.remedy), "bold")))
     sound = "sound" if health.sound else "; ".join(health.problems)

@@ -78,12 +78,11 @@ class TabRow(Part):
 def draw_tab(number: int, tab: Tab, *, active: bool) -> Content:
     parts: list[tuple[str, str]] = [(f" {number} ", QUIET)]
     name = "Chat" if tab.kind == "chat" else f"{KIND[tab.kind]} {sanitise_line(tab.title)}"
-    parts.append((fitted(name, min(_TITLE, len(name))), "bold" if active else ""))
+    parts.append((fitted(name, min(_TITLE, len(name))), "bold underline" if active else QUIET))
     if tab.kind != "chat":
         look = SESSION[tab.state]
         word = f" {look.glyph} {look.word} " if tab.state != "done" else f" {look.glyph} "
         parts.append((word, look.style))
     else:
         parts.append((" • " if tab.unread else " ", "$accent"))
-    label = Content.assemble(*parts)
-    return label.stylize("underline" if active else "")
+    return Content.assemble(*parts)

@@ -70,6 +70,7 @@ def _empty(name: Tier) -> Content:
 def _tier(house: House, name: Tier, model: ModelInfo, width: int, now: int) -> list[Content]:
     health, gauge = health_of(house, model), gauge_of(house, model)
     look = HEALTH[health.state]
+    word = _word(health)
     label = fitted(sanitise_line(model.label or model.model), width - 5 - _PERCENT - 1 - _WORD)
     share = figures.percent(gauge.percent) if gauge else "–"
     line = Content.assemble(
@@ -77,12 +78,20 @@ def _tier(house: House, name: Tier, model: ModelInfo, width: int, now: int) -> l
         " ",
         (look.glyph, look.style),
         " ",
-        label,
+        (label, QUIET if health.state == "missing" else ""),
         (f"{share:>{_PERCENT}}", _share_style(gauge)),
         " ",
-        (f"{look.word:<{_WORD}}", QUIET if health.state == "ready" else look.style),
+        (f"{word:<{_WORD}}", QUIET if health.state == "ready" else look.style),
     )
     return [line, *_details(health, gauge, now, width)]
+
+
+def _word(health: ModelHealth) -> str:
+    """A short reason says more than the state's own word."""
+    reason = sanitise_line(health.reason)
+    if health.state == "missing" and 0 < len(reason) <= _WORD:
+        return reason
+    return HEALTH[health.state].word
 
 
 def _share_style(gauge: Gauge | None) -> str:
@@ -96,7 +105,7 @@ def _details(health: ModelHealth, gauge: Gauge | None, now: int, width: int) -> 
     words: list[str] = []
     if health.until is not None and health.until > now:
         words.append(f"{figures.span(health.until - now)} left")
-    if health.reason and health.state != "ready":
+    if health.reason and health.state != "ready" and _word(health) != health.reason:
         words.append(sanitise_line(health.reason))
     elif gauge and gauge.resets_at and (gauge.percent or 0) >= BAND_MARKS[0]:
         words.append(f"resets {figures.moment(gauge.resets_at, now)}")
