@@ -103,6 +103,13 @@ class RowView(ScrollView, can_focus=True):
             self._clock.reset()
             self._clock.resume()
 
+    def on_show(self) -> None:
+        """Draw what came while nobody could see it."""
+        self._wake()
+
+    def on_resize(self) -> None:
+        self._wake()
+
     def _tick(self) -> None:
         if self._dirty and self.region:
             self._dirty = False
