@@ -65,7 +65,9 @@ class Listing:
     def layout(self, width: int) -> Iterator[Row]:
         lead = self.prefix.rest
         yield frame_top(self.code, width, self.prefix.first)
-        lines = self.code.source.split("\n")
+        lines = self.code.open.split("\n")
+        if not lines[-1]:
+            lines.pop()
         state = ROOT
         for at in range(0, len(lines), CHUNK_LINES):
             raws = lines[at : at + CHUNK_LINES]
@@ -103,6 +105,7 @@ class _Holder:
     rest: Runs = ()
     number: int = 0
     used: bool = False
+    token: Token | None = None
 
 
 @dataclass(slots=True)
@@ -136,7 +139,6 @@ class Flow:
         self._holders.append(_Holder(token.type.removesuffix("_open"), number=start))
 
     def _open_item(self, token: Token) -> None:
-        del token
         parent = self._holders[-1]
         if parent.kind == "ordered_list":
             mark = f"{parent.number}. "
@@ -144,11 +146,13 @@ class Flow:
         else:
             depth = sum(holder.kind == "bullet_list" for holder in self._holders)
             mark = f"{_BULLETS[(depth - 1) % len(_BULLETS)]} "
-        self._holders.append(_Holder("item", (Run(mark, "bullet"),), (Run(" " * len(mark)),)))
+        first, rest = (Run(mark, "bullet"),), (Run(" " * len(mark)),)
+        self._holders.append(_Holder("item", first, rest, token=token))
 
     def _close_item(self, token: Token) -> None:
-        if not self._holders[-1].used:
-            self._add(Prose(self._prefix(), ()), None)
+        opened = self._holders[-1].token
+        if opened is not None and not self._holders[-1].used:
+            self._leaf(opened, lambda prefix: Prose(prefix, ()), lines=1)
         self._close(token)
 
     def _open_quote(self, token: Token) -> None:
@@ -179,7 +183,7 @@ class Flow:
             self._leaf(token, lambda prefix: Prose(prefix, runs))
 
     def _code(self, token: Token) -> None:
-        code = Code(language_of(token.info), token.content.removesuffix("\n"))
+        code = Code(language_of(token.info), token.content)
         self._leaf(token, lambda prefix: Listing(prefix, code))
 
     def _rule(self, token: Token) -> None:
@@ -211,25 +215,26 @@ class Flow:
 
     # --- placing ---
 
-    def _leaf(self, token: Token, make: Callable[[Prefix], Element]) -> None:
+    def _leaf(
+        self, token: Token, make: Callable[[Prefix], Element], lines: int | None = None
+    ) -> None:
+        """Place a block that holds no others; `lines` is its height if its token says more."""
         start, end = token.map or (self._end, self._end)
+        if lines is not None:
+            end = start + lines
         spaced = self._end >= 0 and (start > self._end or not self._shared())
         if spaced and self.elements:
             depth = min(self._shallowest, len(self._holders))
             self.elements.append(Gap(self._rest(depth)))
-        self._add(make(self._prefix()), end)
+        self.elements.append(make(self._prefix()))
+        for holder in self._holders:
+            holder.used = True
+        self._shallowest = len(self._holders)
+        self._end = end
 
     def _shared(self) -> bool:
         """Whether this block and the one before stand in the same list or quote."""
         return bool(self._holders) and self._shallowest > 0
-
-    def _add(self, element: Element, end: int | None) -> None:
-        self.elements.append(element)
-        for holder in self._holders:
-            holder.used = True
-        self._shallowest = len(self._holders)
-        if end is not None:
-            self._end = end
 
     def _prefix(self) -> Prefix:
         first: list[Run] = []

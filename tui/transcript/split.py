@@ -86,6 +86,7 @@ class Splitter:
         self._carry = ""
         self._parsed = 0
         self._mid_line = False
+        self._ended = False
 
     def feed(self, text: str) -> list[Chunk]:
         """Take more text and return the chunks that have become final.
@@ -104,12 +105,18 @@ class Splitter:
     def finish(self) -> list[Chunk]:
         """Return what is left, the text being at its end."""
         found = self.feed("\n") if self._carry else []
-        found += self.open(final=True)
-        self.tail = ""
+        found += self._end(final=True)
+        last = self.tail.rpartition("\n")[2]
+        if self.fence is not None and self.fence.closes(last) and not self._mid_line:
+            self.fence = None
+        self.tail, self._ended = "", True
         return found
 
-    def open(self, *, final: bool = False) -> list[Chunk]:
+    def open(self) -> list[Chunk]:
         """Return the chunks of the open end as they look now."""
+        return [] if self._ended else self._end(final=False)
+
+    def _end(self, *, final: bool) -> list[Chunk]:
         if self.fence is not None:
             return self._open_code(self.fence, final=final)
         if not self.tail.strip():
@@ -216,6 +223,8 @@ class Splitter:
             if start.line and certain:
                 gap = not start.goes_on or start.end < start.line
                 cuts.append(_Cut(start.line, number == 0, gap, start.ordinal))
+                if start.fence:  # what follows is read line by line
+                    break
         return cuts
 
 
@@ -226,9 +235,10 @@ class _Start:
     line: int
     end: int
     """The line after the last text before it."""
-    goes_on: bool
+    goes_on: bool = False
     """Whether it is a further item of the same list."""
-    ordinal: int | None
+    ordinal: int | None = None
+    fence: bool = False
 
 
 def _starts(tokens: Sequence[Token], ordinal: int | None) -> Iterator[_Start]:
@@ -239,7 +249,7 @@ def _starts(tokens: Sequence[Token], ordinal: int | None) -> Iterator[_Start]:
         line = token.map[0]
         if token.level == 0 and token.nesting >= 0:
             items = 0
-            yield _Start(line, end, goes_on=False, ordinal=None)
+            yield _Start(line, end, fence=token.type == "fence")
             if token.type == "ordered_list_open":
                 number = int(token.attrs.get("start", 1)) if ordinal is None else ordinal
             elif token.type == "bullet_list_open":
@@ -250,7 +260,9 @@ def _starts(tokens: Sequence[Token], ordinal: int | None) -> Iterator[_Start]:
                 place = None if number is None else number + items
                 yield _Start(line, end, goes_on=True, ordinal=place)
             items += 1
-        if token.type in _LEAVES:
+        if token.type == "list_item_open":
+            end = max(end, line + 1)
+        elif token.type in _LEAVES:
             end = max(end, token.map[1])
 
 
@@ -288,6 +300,7 @@ class LineSplitter:
         return found
 
     def open(self) -> list[Chunk]:
+        """Return the open end as it looks now."""
         return [Chunk("plain", self.tail)] if self.tail else []
 
     def _closed(self) -> Chunk | None:
