@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from router.clock import now_ms
 from router.config import ModelRef
@@ -28,6 +29,7 @@ from router.providers.base import (
     TimedOut,
     Unreachable,
 )
+from router.seam import Joint
 from router.waiting import limited
 from store.events import (
     AnyEvent,
@@ -39,12 +41,16 @@ from store.events import (
     UsageReserved,
     UsageSettled,
 )
+from store.ledger import Limit, Verdict
 
 if TYPE_CHECKING:
     from router.dispatch import Dispatcher
 
 _LEASE_MS: Final = 15 * 60_000
 """How long a reservation stands without a word from its process."""
+
+_SHORTEST: Final = 256
+"""Tokens below which a lowered output limit makes no useful answer."""
 
 _PHRASES: Final[dict[type[Failure], str]] = {
     Overloaded: "overloaded",
@@ -69,8 +75,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     candidate: Candidate
     request: Request
-    offset: int
-    """Characters of the reply that an earlier model wrote."""
+    partial: str
+    """What an earlier model wrote of the reply."""
     begin: Callable[[], None]
     """Called once the call is granted."""
 
@@ -106,7 +112,9 @@ class _Running:
         self._reservation = uuid.uuid4().hex
         self._ended = Ended()
         self._text: list[str] = []
-        self._length = attempt.offset
+        self._length = len(attempt.partial)
+        self._joint = Joint(attempt.partial)
+        self._output = attempt.request.max_output_tokens
         self._reasoned = 0
         self._usage: Usage | None = None
 
@@ -131,6 +139,7 @@ class _Running:
         except asyncio.CancelledError as cancelled:
             ended.cancelled = cancelled
         finally:
+            self._heard(self._joint.finish())
             ended.text = "".join(self._text)
             self._settle()
         return ended
@@ -142,11 +151,12 @@ class _Running:
         local = self._attempt.candidate.tier == "T4"
         first = limits.first_token_local if local else limits.first_token
         self._attempt.begin()
-        stream = model.stream(self._attempt.request)
+        request = replace(self._attempt.request, max_output_tokens=self._output)
+        stream = model.stream(request)
         async for chunk in limited(stream, first, limits.silence):
             match chunk:
                 case Text(text=text):
-                    self._heard(text)
+                    self._heard(self._joint.feed(text))
                 case Reasoning(text=text):
                     self._thought(text)
                 case HeadersReceived(headers=headers):
@@ -160,6 +170,8 @@ class _Running:
             raise BrokenStream("ended without its end")
 
     def _heard(self, text: str) -> None:
+        if not text:
+            return
         self._text.append(text)
         self._say(TextDelta(reply=self._attempt.reply, offset=self._length, text=text))
         self._length += len(text)
@@ -172,33 +184,57 @@ class _Running:
 
     async def _reserve(self) -> None:
         """Take the worst case: a byte of input is at most a token, and all the output allowed.
+        Where that is too much, the output limit is lowered to what is left.
 
         Raises:
-            OverBudget: it does not fit.
+            OverBudget: even the shortest useful answer does not fit.
         """
-        worst = Usage(
-            input=sum(_bytes(m) for m in self._attempt.request.messages)
-            + len(self._attempt.request.system.encode("utf-8", "replace")),
-            output=self._attempt.request.max_output_tokens,
-        )
-        tier = self._attempt.candidate.tier
+        refused = await self._take()
+        if refused is not None and refused.limit is not None:
+            self._output = self._affordable(refused.limit, refused.left or 0.0)
+            if self._output < _SHORTEST:
+                raise OverBudget(f"has too little left in its budget ({_named(refused.limit)})")
+            refused = await self._take()
+        if refused is not None:
+            raise OverBudget("has too little left in its budget")
+
+    async def _take(self) -> Verdict | None:
+        """Reserve; the verdict if it was refused."""
+        ref, tier = self._ref, self._attempt.candidate.tier
+        worst = Usage(input=self._worst_input(), output=self._output)
         event = UsageReserved(
             reservation=self._reservation,
             reply=self._attempt.reply,
-            account=self._ref.account,
+            account=ref.account,
             tier=tier,
-            model=self._ref.model,
+            model=ref.model,
             kind=self._attempt.kind,
             tokens=worst.total,
             output=worst.output,
-            cost=self._desk.catalogue.cost(self._ref, worst),
+            cost=self._desk.catalogue.cost(ref, worst),
             expires_at=now_ms() + _LEASE_MS,
         )
         # What runs on this machine is no one's quota: it is counted, but never refused.
-        limits = [] if tier == "T4" else self._desk.keeper.limits(self._ref)
+        limits = [] if tier == "T4" else self._desk.keeper.limits(ref)
         verdict = await self._desk.store.ledger.reserve(event, self._attempt.session, limits)
-        if not verdict.granted:
-            raise OverBudget("has too little left in the budget")
+        return None if verdict.granted else verdict
+
+    def _worst_input(self) -> int:
+        request = self._attempt.request
+        system = len(request.system.encode("utf-8", "replace"))
+        return system + sum(_bytes(message) for message in request.messages)
+
+    def _affordable(self, limit: Limit, left: float) -> int:
+        """Tokens of output that fit beside the input into what a budget has left."""
+        if limit.unit == "requests":
+            return 0
+        if limit.unit == "tokens":
+            return int(left) - self._worst_input()
+        price = self._desk.catalogue.facts(self._ref).price
+        if price is None or not price.output:
+            return 0
+        given = self._desk.catalogue.cost(self._ref, Usage(input=self._worst_input())) or 0.0
+        return int((left - given) / price.output * 1_000_000)
 
     def _settle(self) -> None:
         """Book what the service counted, or what we can tell if it never said."""
@@ -231,6 +267,11 @@ class _Running:
 
     def _say(self, event: AnyEvent) -> None:
         self._desk.store.journal.append(self._attempt.session, event, at=now_ms())
+
+
+def _named(limit: Limit) -> str:
+    whose = limit.account or "all accounts"
+    return f"{whose}: {limit.amount:g} {limit.unit}"
 
 
 def _never_served(failure: Failure | None) -> bool:

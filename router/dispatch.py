@@ -169,7 +169,7 @@ class _Run:
             kind=self._call.kind,
             candidate=candidate,
             request=request,
-            offset=len(self._text),
+            partial=self._text,
             begin=lambda: self._begin(candidate),
         )
         return await attempts.run(attempt)

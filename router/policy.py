@@ -138,8 +138,8 @@ class _Judge:
         return spare and (not cell.cheaper_only or self._cheaper(ref))
 
     def _reserve_is_there(self) -> bool:
-        rows = self._models(("T0",))
-        return any(not self._judged(tier, ref, last_resort=False).passed_over for tier, ref in rows)
+        """Whether there is an orchestrator to confirm: healthy, and not all spent itself."""
+        return any(not self._out(tier, ref) for tier, ref in self._models(("T0",)))
 
     def _question(self) -> str:
         return f"The house is in {self._facts.band}: spend the reserve on this prompt?"
@@ -159,12 +159,14 @@ class _Judge:
         return Candidate(tier=tier, model=ref.model, account=ref.account, passed_over=reason)
 
     def _unfit(self, tier: Tier, ref: ModelRef) -> str:
+        return self._out(tier, ref) or ("" if tier == "T4" else self._dear(tier, ref))
+
+    def _out(self, tier: Tier, ref: ModelRef) -> str:
+        """Why it can't serve, whatever it costs."""
         if ref.account not in self._facts.ready:
             return "no key"
         sick = _sick(self._facts.health.get(str(ref)), self._facts.now)
-        if sick or tier == "T4":
-            return sick
-        return self._spent(tier, ref) or self._dear(tier, ref)
+        return sick or ("" if tier == "T4" else self._spent(tier, ref))
 
     def _spent(self, tier: Tier, ref: ModelRef) -> str:
         """The account's own ladder."""

@@ -104,20 +104,24 @@ def _add(document: TOMLDocument, choices: Choices) -> None:
         if choices.server_model:
             # Private prompts go to T4: to one's own server before the small model.
             tiers = _table(document, "tiers")
-            first, others = f"{SERVER}/{choices.server_model}", tiers.get("T4", [LOCAL])
-            tiers["T4"] = [first, *(ref for ref in others if ref != first)]
+            others = (ref for ref in tiers.get("T4", [LOCAL]) if not ref.startswith(f"{SERVER}/"))
+            tiers["T4"] = [f"{SERVER}/{choices.server_model}", *others]
     if choices.budget:
         _add_budget(document, Budget(window="month", limit=choices.budget))
 
 
 def _add_budget(document: TOMLDocument, budget: Budget) -> None:
     """Put the budget in, or in the place of the one over the same accounts and time."""
-    budgets: Any = document.setdefault("budgets", tomlkit.aot())
+    if "budgets" not in document:
+        document.add(tomlkit.nl())
+        document.add("budgets", tomlkit.aot())
+    budgets: Any = document["budgets"]
     entry: Any = next((known for known in budgets if _is_like(known, budget)), None)
     if entry is None:
         entry = tomlkit.table()
         budgets.append(entry)
-    entry.update({"window": budget.window, "limit": budget.limit, "unit": budget.unit})
+    limit = int(budget.limit) if budget.limit.is_integer() else budget.limit
+    entry.update({"window": budget.window, "limit": limit, "unit": budget.unit})
 
 
 def _is_like(known: Any, budget: Budget) -> bool:
