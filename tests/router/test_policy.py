@@ -102,7 +102,7 @@ def test_a_private_prompt_stays_at_home() -> None:
 def test_what_holds_in_every_band(
     band: Band, work: Work, critical: bool, private: bool, ready: frozenset[str]
 ) -> None:
-    ask = Ask(work=work, critical=critical, private=private)
+    ask = Ask(work=work, critical=critical, private=private, confirmed=False)
     found = asked(ask, facts(band, ready=ready | {"embedded"}))
     tiers = [c.tier for c in found]
     assert tiers[-1] == "T4"
