@@ -19,6 +19,7 @@ from router.providers.base import (
     HeadersReceived,
     Message,
     Model,
+    OpaquePart,
     Overloaded,
     QuotaSpent,
     RateLimited,
@@ -27,6 +28,8 @@ from router.providers.base import (
     Text,
     TextPart,
     TimedOut,
+    ToolCallPart,
+    ToolCallReady,
     Unreachable,
 )
 from router.seam import Joint
@@ -75,8 +78,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     candidate: Candidate
     request: Request
+    offset: int
+    """Characters of the reply that are there already."""
     partial: str
-    """What an earlier model wrote of the reply."""
+    """The end of them that the model is to go on from."""
     begin: Callable[[], None]
     """Called once the call is granted."""
 
@@ -86,6 +91,8 @@ class Ended(msgspec.Struct, kw_only=True):
 
     text: str = ""
     stop_reason: str = ""
+    calls: list[ToolCallPart] = msgspec.field(default_factory=list[ToolCallPart])
+    opaque: tuple[OpaquePart, ...] = ()
     failure: Failure | None = None
     cancelled: asyncio.CancelledError | None = None
     usage: Usage = msgspec.field(default_factory=Usage)
@@ -112,7 +119,7 @@ class _Running:
         self._reservation = uuid.uuid4().hex
         self._ended = Ended()
         self._text: list[str] = []
-        self._length = len(attempt.partial)
+        self._length = attempt.offset
         self._joint = Joint(attempt.partial)
         self._output = attempt.request.max_output_tokens
         self._reasoned = 0
@@ -164,8 +171,9 @@ class _Running:
                 case Done():
                     self._usage = chunk.usage
                     self._ended.stop_reason = chunk.stop_reason
-                case _:
-                    pass  # a tool call: nothing here offers tools, so none is to be answered
+                    self._ended.opaque = chunk.opaque
+                case ToolCallReady(call=call):
+                    self._ended.calls.append(call)
         if not self._ended.stop_reason:
             raise BrokenStream("ended without its end")
 
@@ -193,10 +201,10 @@ class _Running:
         if refused is not None and refused.limit is not None:
             self._output = self._affordable(refused.limit, refused.left or 0.0)
             if self._output < _SHORTEST:
-                raise OverBudget(f"has too little left in its budget ({_named(refused.limit)})")
+                raise OverBudget(f"over budget ({_named(refused.limit)})")
             refused = await self._take()
         if refused is not None:
-            raise OverBudget("has too little left in its budget")
+            raise OverBudget("over budget")
 
     async def _take(self) -> Verdict | None:
         """Reserve; the verdict if it was refused."""

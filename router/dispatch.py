@@ -3,8 +3,9 @@
 Every call of every kind goes through here, so each is metered and each obeys the same health.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -26,9 +27,14 @@ from router.providers.base import (
     BadRequest,
     ContextTooLong,
     Failure,
+    Message,
     Missing,
     Refused,
     Request,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
 )
 from store.events import (
     AnyEvent,
@@ -38,15 +44,23 @@ from store.events import (
     ReplyFinished,
     ReplyStarted,
     Tier,
+    ToolCalled,
+    ToolReturned,
     Usage,
 )
 
 log = logging.getLogger(__name__)
 
+_STEPS: Final = 12
+"""Times a model may call tools within one reply."""
+
 Problem = tuple[Tier, str]
 
 Prepare = Callable[[int, bool], Fitted]
 """Messages that fit into so many tokens, for a local model or not."""
+
+
+Act = Callable[[ToolCallPart], Awaitable["Acted"]]
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +76,16 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Prepare
     candidates: Sequence[Candidate]
     max_output: int
+    tools: tuple[Tool, ...] = ()
+    act: Act | None = None
+    """Runs a tool. Called only for tools that were offered, once for each call."""
+
+
+class Acted(msgspec.Struct, frozen=True):
+    """What a tool gave back, for the model to read."""
+
+    text: str
+    failed: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +135,11 @@ class _Run:
         self._spent = Usage()
         self._cost: float | None = 0.0
         self._text = ""
+        self._segment = ""
+        """What was written since the last tool was called."""
+        self._extra: tuple[Message, ...] = ()
+        """Tool calls and their results, with what was said before them."""
+        self._serving: ModelRef | None = None
         self._problems: list[Problem] = []
         self.told: Ticket[tuple[int, ...]] | None = None
         """For the last thing that was said: with it, all of the call is on disk."""
@@ -131,21 +160,54 @@ class _Run:
         if candidate.tier != "T4" and not self._desk.keeper.probe(ref):
             self._problems.append((candidate.tier, "is being tried again by another request"))
             return None
-        ended = await self._attempt(candidate, room=1.0)
-        if isinstance(ended.failure, ContextTooLong) and not ended.text:
-            # Our estimate was too low for this model's vocabulary: once more with less history.
-            ended = await self._attempt(candidate, room=0.5)
-        self._count(candidate, ended)
-        if ended.cancelled:
-            self._desk.keeper.unprobe(ref)
-            self._fail("cancelled", "Interrupted.")
-            raise ended.cancelled
-        if ended.failure is None:
-            return self._finish(candidate, ended)
-        self._judge(candidate, ended.failure)
-        if isinstance(ended.failure, Refused):
-            return self._fail(ended.failure.name, f"{candidate.model} declined: {ended.failure}")
+        for _ in range(_STEPS):
+            ended = await self._attempt(candidate, room=1.0)
+            if isinstance(ended.failure, ContextTooLong) and not ended.text:
+                # Our estimate was too low for this model's vocabulary: once more with less.
+                ended = await self._attempt(candidate, room=0.5)
+            self._count(ended)
+            if ended.cancelled:
+                self._desk.keeper.unprobe(ref)
+                self._fail("cancelled", "Interrupted.")
+                raise ended.cancelled
+            if ended.failure is not None:
+                return self._failed(candidate, ended.failure)
+            if not ended.calls or self._call.act is None:
+                return self._finish(candidate, ended)
+            await self._act(ended, self._call.act)
+        return self._fail("too-many-steps", f"{candidate.model} called {_STEPS} tools in a row.")
+
+    def _failed(self, candidate: Candidate, failure: Failure) -> Outcome | None:
+        self._judge(candidate, failure)
+        if isinstance(failure, Refused):
+            return self._fail(failure.name, f"{candidate.model} declined: {failure}")
         return None
+
+    async def _act(self, ended: Ended, act: Act) -> None:
+        """Run the tools that were called, and keep calls and results for whoever goes on: the
+        same model or, should it fail, the next one."""
+        said = (TextPart(self._segment),) if self._segment else ()
+        try:
+            results = [await self._acted(call, act) for call in ended.calls]
+        except asyncio.CancelledError:
+            self._fail("cancelled", "Interrupted.")
+            raise
+        self._extra += (
+            Message("assistant", (*ended.opaque, *said, *ended.calls)),
+            Message("user", tuple(results)),
+        )
+        self._segment = ""
+
+    async def _acted(self, call: ToolCallPart, act: Act) -> ToolResultPart:
+        reply = self._call.reply
+        self._say(ToolCalled(reply=reply, call=call.call, name=call.name, arguments=call.arguments))
+        if any(tool.name == call.name for tool in self._call.tools):
+            acted = await act(call)
+        else:
+            known = ", ".join(tool.name for tool in self._call.tools)
+            acted = Acted(f"There is no tool called {call.name}; there are: {known}.", failed=True)
+        self._say(ToolReturned(reply=reply, call=call.call, text=acted.text, failed=acted.failed))
+        return ToolResultPart(call.call, call.name, acted.text, acted.failed)
 
     async def _attempt(self, candidate: Candidate, room: float) -> Ended:
         ref = ModelRef(candidate.account, candidate.model)
@@ -154,12 +216,13 @@ class _Run:
         wanted = self._desk.config.settings(ref).max_output or self._call.max_output
         output = min(wanted, context // 2)
         fitted = self._call.prepare(int((context - output - _SPARE) * room), local)
-        messages = continued(fitted.messages, self._text) if self._text else fitted.messages
+        messages = (*fitted.messages, *self._extra)
         request = Request(
             model=candidate.model,
-            messages=messages,
+            messages=continued(messages, self._segment) if self._segment else messages,
             system=self._call.system(candidate.tier),
             max_output_tokens=output,
+            tools=self._call.tools if self._can_call_tools(ref) else (),
             connect_timeout=self._desk.config.limits.connect,
         )
         attempt = Attempt(
@@ -169,15 +232,29 @@ class _Run:
             kind=self._call.kind,
             candidate=candidate,
             request=request,
-            partial=self._text,
+            offset=len(self._text),
+            partial=self._segment,
             begin=lambda: self._begin(candidate),
         )
         return await attempts.run(attempt)
 
+    def _can_call_tools(self, ref: ModelRef) -> bool:
+        """The user's word, else what is known of the wire: a server of one's own may serve any
+        model, and many refuse a request that offers tools."""
+        said = self._desk.config.settings(ref).tools
+        if said is not None:
+            return said
+        account = self._desk.config.accounts.get(ref.account)
+        return account is not None and account.wire in ("anthropic", "openai", "google")
+
     def _begin(self, candidate: Candidate) -> None:
         """Say who answers now. Not before the call is granted: nobody else is named."""
+        ref = ModelRef(candidate.account, candidate.model)
+        if self._serving == ref:
+            return
+        self._serving = ref
         why = told(self._problems)
-        if self._text:
+        if self._text or self._extra:
             event = ModelSwitched(
                 reply=self._call.reply,
                 tier=candidate.tier,
@@ -197,8 +274,9 @@ class _Run:
             )
         self._say(event)
 
-    def _count(self, candidate: Candidate, ended: Ended) -> None:
+    def _count(self, ended: Ended) -> None:
         self._text += ended.text
+        self._segment += ended.text
         self._spent = add(self._spent, ended.usage)
         self._cost = None if self._cost is None or ended.cost is None else self._cost + ended.cost
 
@@ -206,7 +284,7 @@ class _Run:
         ref = ModelRef(candidate.account, candidate.model)
         self._desk.keeper.failed(ref, failure)
         log.info("%s %s failed: %s: %s", candidate.tier, ref, failure.name, failure)
-        if self._text:
+        if self._text or self._extra:
             self._problems = []  # a seam names its own reason; the earlier ones are told already
         sentence = isinstance(failure, (BadRequest, Missing))
         said = str(failure) if sentence else attempts.phrase(failure)

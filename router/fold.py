@@ -19,6 +19,7 @@ from router.view import (
     ModelHealth,
     ReplyState,
     Seam,
+    ToolUse,
     View,
 )
 from store.events import (
@@ -44,6 +45,8 @@ from store.events import (
     SessionStateChanged,
     SessionTitled,
     TextDelta,
+    ToolCalled,
+    ToolReturned,
 )
 
 E = TypeVar("E", bound=Event)
@@ -199,6 +202,32 @@ def _switched(view: View, _entry: Entry, event: ModelSwitched) -> View:
     return _change(view, event.reply, switch)
 
 
+def _tool_called(view: View, _entry: Entry, event: ToolCalled) -> View:
+    def call(message: Message) -> Message:
+        used = ToolUse(
+            call=event.call,
+            name=event.name,
+            arguments=event.arguments,
+            offset=message.text.length,
+        )
+        return replace(message, tools=(*message.tools, used), state="streaming")
+
+    return _change(view, event.reply, call)
+
+
+def _tool_returned(view: View, _entry: Entry, event: ToolReturned) -> View:
+    def end(message: Message) -> Message:
+        tools = tuple(
+            replace(used, result=event.text, failed=event.failed)
+            if used.call == event.call and used.result is None
+            else used
+            for used in message.tools
+        )
+        return replace(message, tools=tools)
+
+    return _change(view, event.reply, end)
+
+
 def _whole(message: Message, text: str) -> LongText:
     return message.text if message.text.length == len(text) else LongText().plus(text)
 
@@ -325,6 +354,8 @@ _SESSION: dict[type[Event], _Step] = {
     TextDelta: _text,
     ReasoningDelta: _reasoning,
     ModelSwitched: _switched,
+    ToolCalled: _tool_called,
+    ToolReturned: _tool_returned,
     ReplyFinished: _reply_finished,
     ReplyFailed: _reply_failed,
     SessionAnnounced: _announced,

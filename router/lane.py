@@ -16,6 +16,7 @@ from router.policy import Ask, Refusal, Unconfirmed
 from router.policy_table import Work
 from router.providers.base import Failure
 from router.services import Services
+from router.tools import CHAT_TOOLS, ChatTools
 from router.view import View
 from store.errors import StoreError
 from store.events import (
@@ -160,6 +161,13 @@ class Lane:
             prepare=lambda room, local: self._fit(view, waiting.id, room, local=local),
             candidates=candidates,
             max_output=services.config.sessions.max_output,
+            tools=CHAT_TOOLS,
+            act=ChatTools(
+                self._session,
+                self._spawn,
+                lambda: services.keeper.house,
+                private=waiting.prompt.private,
+            ).act,
         )
         self._dispatched = waiting.id
         await services.dispatcher.run(call)

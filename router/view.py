@@ -81,6 +81,20 @@ class Seam(msgspec.Struct, frozen=True):
     text: str
 
 
+class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that a model called while it answered."""
+
+    call: str
+    name: str
+    arguments: str
+    """JSON, as the model wrote it."""
+    offset: int
+    """Characters of the reply before it."""
+    result: str | None = None
+    """`None` while it runs."""
+    failed: bool = False
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One thing in the transcript."""
 
@@ -102,6 +116,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     reasoning: LongText = LongText()
     seams: tuple[Seam, ...] = ()
+    tools: tuple[ToolUse, ...] = ()
     failure: str = ""
     problem: str = ""
     """One sentence: what went wrong and what to do."""

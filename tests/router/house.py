@@ -28,8 +28,11 @@ _PRICES = {OPUS: (4, 20), CODEX: (2, 10), FLASH: (0.75, 3.75), SONNET: (2, 10), 
 _ACCOUNTS = {OPUS: "anthropic", CODEX: "openai", FLASH: "google", SONNET: "other", LOCAL: "home"}
 
 
-def configuration(service: Llmock, *budgets: Budget, **changes: Any) -> Config:
-    """Five tiers on one mock service; T3 has an account of its own, T4 asks for no key."""
+def configuration(service: Llmock, *budgets: Budget, tools: bool = False, **changes: Any) -> Config:
+    """Five tiers on one mock service; T3 has an account of its own, T4 asks for no key.
+
+    No tools, if not asked for: llmock calls one whenever it is offered any.
+    """
 
     def account(wire: Any, key: str = "env:TEST_KEY") -> Account:
         return Account(wire=wire, base_url=service.base_url(wire), key=key)
@@ -50,7 +53,9 @@ def configuration(service: Llmock, *budgets: Budget, **changes: Any) -> Config:
             "T4": (ref(LOCAL),),
         },
         models={
-            str(ref(model)): ModelSettings(price=Price(input=price[0], output=price[1]))
+            str(ref(model)): ModelSettings(
+                price=Price(input=price[0], output=price[1]), tools=tools
+            )
             for model, price in _PRICES.items()
         },
         budgets=budgets,

@@ -185,7 +185,7 @@ async def test_nothing_is_sent_that_the_budget_does_not_cover(
     async with open_house(config, tmp_path) as house:
         answer = await house.say("hello")
     assert answer.tier == "T4"
-    assert "too little left in the budget" in answer.why
+    assert answer.why == "T0, T3, T2 over budget (all accounts: 1e-06 usd)"
     assert asked_of(llmock_service) == [LOCAL]
 
 
