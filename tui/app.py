@@ -5,12 +5,10 @@ import gc
 import logging
 import sys
 from pathlib import Path
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import TextArea
 
@@ -24,11 +22,14 @@ from tui.live import Live
 from tui.log import logging_to, record_crash
 from tui.options import Options
 from tui.pace import Pace
-from tui.palette import Commands, Themes
-from tui.player import Player
 from tui.screens.chat import ChatScreen
 from tui.sending import Pins
 from tui.text import plain, sanitise_line
+
+if TYPE_CHECKING:
+    from textual.command import CommandPalette, Provider
+
+    from tui.player import Player
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,6 +37,13 @@ T = TypeVar("T")
 _SCREENS: Final = Path(__file__).parent / "screens"
 _MOUSE_ON: Final = "\x1b[?1000h\x1b[?1003h\x1b[?1015h\x1b[?1006h"
 _MOUSE_OFF: Final = "\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l"
+
+
+def _commands() -> "type[Provider]":
+    """Loaded when the palette is first opened: it costs as much as a tenth of the start."""
+    from tui.palette import Commands
+
+    return Commands
 
 
 class BaseApp(App[int]):
@@ -115,12 +123,13 @@ class ButlerApp(BaseApp):
 
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    COMMANDS: ClassVar = {lambda: Commands}
+    COMMANDS: ClassVar = {_commands}
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, live: Live | None = None) -> None:
         super().__init__(options)
         self._pace = Pace(self._paint)
-        self.live = Live(options, self._pace.wanted)
+        self.live = live or Live(options)
+        self.live.on_change = self._pace.wanted
         self.actions = Actions(self)
         self.drafts = Drafts(options.places.state, lambda text: self.chat.say(text, error=True))
         pins = Pins(tier=options.tier, model=options.model, always_private=options.private)
@@ -200,6 +209,10 @@ class ButlerApp(BaseApp):
     def choose_theme(self, name: str) -> None:
         """Take a theme by its name, or let the user look at them."""
         if not name:
+            from textual.command import CommandPalette
+
+            from tui.palette import Themes
+
             self._theme_before = self.theme
             _ = self.push_screen(CommandPalette([Themes], placeholder="Choose a theme"))
         elif name in self.available_themes:
@@ -211,15 +224,16 @@ class ButlerApp(BaseApp):
             near = f" Did you mean {found[0]}?" if found else ""
             self.chat.say(f"There is no theme {sanitise_line(name)}.{near}", error=True)
 
-    @on(CommandPalette.OptionHighlighted)
-    def _preview(self, message: CommandPalette.OptionHighlighted) -> None:
+    def on_command_palette_option_highlighted(
+        self, message: "CommandPalette.OptionHighlighted"
+    ) -> None:
+        """Show a theme as soon as it is highlighted."""
         option = message.highlighted_event.option
         name = str(getattr(getattr(option, "hit", None), "text", ""))
         if self._theme_before is not None and name in self.available_themes:
             self.theme = name
 
-    @on(CommandPalette.Closed)
-    def _palette_closed(self, message: CommandPalette.Closed) -> None:
+    def on_command_palette_closed(self, message: "CommandPalette.Closed") -> None:
         if self._theme_before is not None and not message.option_selected:
             self.theme = self._theme_before
         self._theme_before = None
@@ -228,7 +242,7 @@ class ButlerApp(BaseApp):
 class ReplayApp(BaseApp):
     """`butler replay`: the past alone; no engine is started, nothing is written."""
 
-    def __init__(self, options: Options, player: Player) -> None:
+    def __init__(self, options: Options, player: "Player") -> None:
         super().__init__(options)
         self._player = player
 
@@ -258,6 +272,7 @@ def run(options: Options) -> int:
 def run_replay(options: Options, session: str) -> int:
     """Show a past session, read-only; the exit code."""
     from store.opening import Store
+    from tui.player import Player
 
     with logging_to(options.places):
         try:

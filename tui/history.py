@@ -1,10 +1,12 @@
 """Earlier prompts: walked with the arrows, searched with ctrl+r."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from store.events import PromptSubmitted
-from store.opening import Store
+
+if TYPE_CHECKING:
+    from store.opening import Store
 
 SESSIONS: Final = 20
 PROMPTS: Final = 500
@@ -44,7 +46,7 @@ class History:
         return self._draft if self._at is None else self._prompts[at]
 
 
-def earlier_prompts(store: Store) -> list[str]:
+def earlier_prompts(store: "Store") -> list[str]:
     """What was typed in the latest chats, oldest first. Blocks: call it in a thread."""
     prompts: list[str] = []
     for row in store.sessions.list(limit=SESSIONS, kind="chat"):

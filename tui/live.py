@@ -25,11 +25,12 @@ log = logging.getLogger(__name__)
 class Live:
     """Holds the engine, the deck it fills, and the subscription between the two."""
 
-    def __init__(self, options: "Options", on_change: Callable[[], None]) -> None:
+    def __init__(self, options: "Options") -> None:
         self.options = options
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when any view is another one."""
         self.deck = Deck(View(session="", workspace=str(options.workspace)))
         self.notices: tuple[str, ...] = ()
-        self._on_change = on_change
         self._engine: Engine | None = None
         self._subscription: Subscription | None = None
         self._ready = asyncio.Event()
@@ -77,7 +78,7 @@ class Live:
             self._engine = engine
             await self._first_session()
             self._ready.set()
-            self._on_change()
+            self.on_change()
             _ = await self._stop.wait()
             if self._subscription is not None:
                 self._subscription.close()
@@ -105,14 +106,14 @@ class Live:
             if self._subscription is not None:
                 _ = await self._subscription.add(session)
             self.deck.put(await self.engine.open(session))
-            self._on_change()
+            self.on_change()
 
     async def earlier(self, session: str) -> None:
         """Put older messages before those a view holds."""
         view = self.deck.get(session)
         if view is not None and view.earlier:
             self.deck.put_earlier(await self.engine.earlier(view))
-            self._on_change()
+            self.on_change()
 
     async def _blank(self, session: str) -> View:
         from router import reading
@@ -136,18 +137,19 @@ class Live:
             self._subscription.close()
         self._subscription, self.deck = subscription, Deck(view)
         self._pump = asyncio.create_task(self._take_in(subscription, self.deck), name="pump")
-        self._on_change()
+        self.on_change()
 
     async def _take_in(self, subscription: "Subscription", deck: Deck) -> None:
         async for entries in subscription:
             if deck.fold(entries):
-                self._on_change()
+                self.on_change()
 
     async def _first_session(self) -> None:
         session = self.options.session
         if session is None and self.options.resume_last:
-            rows = await asyncio.to_thread(self.engine.store.sessions.list, limit=1, kind="chat")
-            session = rows[0].id if rows else None
+            rows = await asyncio.to_thread(self.engine.store.sessions.list, kind="chat")
+            here = str(self.options.workspace)
+            session = next((row.id for row in rows if row.workspace == here), None)
         await (self.open(session) if session else self.begin())
 
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from router.fold import fold_house
 from router.view import House, View
@@ -15,8 +15,10 @@ from store.events import (
     ReplyStarted,
     SessionStarted,
 )
-from store.opening import Store
 from tui.deck import Deck
+
+if TYPE_CHECKING:
+    from store.opening import Store
 
 EVERY: Final = 200
 """Entries between two kept states: stepping back folds at most so many again."""
@@ -44,7 +46,7 @@ class Player:
         self._kept: list[tuple[int, Deck]] = [(0, self.deck.copy())]
 
     @classmethod
-    def of_store(cls, store: Store, session: str) -> "Player":
+    def of_store(cls, store: "Store", session: str) -> "Player":
         """Read a session of the store. Blocks: call it in a thread.
 
         Raises:

@@ -28,7 +28,8 @@ class Feed:
         self._messages = after
         if before is not after:
             shown = {message.id: message for message in before}
-            if any(message.id in shown for message in after):
+            # Whoever steps back in a replay takes messages away: then all is set anew.
+            if before and any(message.id == before[-1].id for message in reversed(after)):
                 self._change(shown, after)
             else:
                 self._held = [message.id for message in after]

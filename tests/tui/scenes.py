@@ -156,7 +156,9 @@ def approval(number: int = 1) -> ApprovalAsked:
 
 
 def busy_view() -> View:
-    seam = Seam(ANSWER.index("2. The"), "went silent after 31 s: continued by T2 · gemini-3.8-flash")
+    seam = Seam(
+        ANSWER.index("2. The"), "went silent after 31 s: continued by T2 · gemini-3.8-flash"
+    )
     announced = Message(
         id="a1",
         role="announcement",
@@ -189,3 +191,19 @@ def busy_view() -> View:
 
 def calm_view() -> View:
     return View(session="chat1", workspace="/home/ada/src/shop", house=local_house(), now=NOW)
+
+
+def asking_view() -> View:
+    from msgspec.structs import replace
+
+    return replace(busy_view(), approvals=(approval(1), approval(2)), state="waiting")
+
+
+def family() -> tuple[View, ...]:
+    """A chat and the sessions it spawned, as a deck holds them."""
+    children = (
+        View(session="code1", kind="code", title="retry queue", state="waiting", parent="chat1"),
+        View(session="sum1", kind="summarize", title="changelog", state="running", parent="chat1"),
+        View(session="sum2", kind="summarize", title="spec.md", state="done", parent="chat1"),
+    )
+    return (asking_view(), *children)

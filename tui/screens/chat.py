@@ -185,7 +185,8 @@ class ChatScreen(HouseScreen):
 
     def on_key(self, event: events.Key) -> None:
         """What is typed elsewhere and means nothing there goes into the prompt."""
-        if event.is_printable and event.character and not self.prompt.area.has_focus:
+        free = event.is_printable and event.key not in self.active_bindings
+        if free and event.character and not self.prompt.area.has_focus:
             self._type(event.character)
             _ = event.stop()
 

@@ -187,7 +187,10 @@ class HouseScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         columns, rows = SMALLEST
         small = event.size.width < columns or event.size.height < rows
+        was_small = self.has_class("-too-small")
         _ = self.set_class(small, "-too-small")
+        if was_small and not small:
+            _ = self.call_after_refresh(self.focus_home)
         if small:
             text = f"too small\n{columns}×{rows} needed"
             self.query_one("#too-small", Static).update(Content(text))
@@ -198,7 +201,8 @@ class HouseScreen(Screen[None]):
             self.leave_tasks()
             return
         _ = self.query_one("#panel", Widget).add_class("-over")
-        _ = self.tasks.focus()
+        # What is not displayed yet takes no focus.
+        _ = self.call_after_refresh(self.tasks.focus)
 
     def leave_tasks(self) -> None:
         _ = self.query_one("#panel", Widget).remove_class("-over")

@@ -11,6 +11,7 @@ from tui.screens.house import HouseScreen
 from tui.widgets.replay_bar import ReplayBar
 from tui.widgets.tasks import TaskList
 
+_KEYS = ("space play", "←→ step", "n/p next", "1–9 speed", "q leave", "home/end")
 _FRAME = 0.05
 """Seconds between two looks at what is due."""
 
@@ -44,7 +45,7 @@ class ReplayScreen(HouseScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._moved()
+        self.hint.show(_KEYS)
         self.action_play()
 
     @property

@@ -1,4 +1,4 @@
-"""The bar below a replay: where it is, how fast it goes, which keys move it."""
+"""The bar below a replay: where it is, and how fast it goes."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,6 @@ from tui import figures
 from tui.player import Player
 from tui.widgets.part import Part
 from tui.wording import QUIET
-
-_KEYS = "space play  ←→ step  n/p next  1–9 speed  q leave"
-
 
 class ReplayBar(Part):
     DEFAULT_CSS = "ReplayBar { height: 2; padding: 0 1; border-top: solid $accent; }"
@@ -32,9 +29,7 @@ class ReplayBar(Part):
         when = f"{figures.local(player.now):%Y-%m-%d %H:%M:%S}" if player.entries else ""
         gone = figures.stopwatch(player.now - player.began)
         left = Content.assemble((" REPLAY ", "reverse bold $accent"), f" {state} {when}  ")
-        clock = f"  {gone} / {figures.stopwatch(player.length)}  ×{self._speed}"
-        keys = f"  {_KEYS}" if width >= 110 else ""
-        right = Content.assemble(clock, (keys, QUIET))
+        right = Content(f"  {gone} / {figures.stopwatch(player.length)}  ×{self._speed}")
         room = max(4, width - left.cell_length - right.cell_length)
         share = (player.now - player.began) / max(1, player.length)
         return Content.assemble(left, draw_track(room, share, self._marks), right).truncate(width)

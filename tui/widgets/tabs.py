@@ -42,10 +42,9 @@ class TabRow(Part):
         self.changed()
 
     def draw(self, width: int, now: int) -> Content:
-        labels = [
-            draw_tab(number, tab, active=tab.session == self._active)
-            for number, tab in enumerate(self._tabs, 1)
-        ]
+        labels = self._labels(words=True)
+        if sum(label.cell_length for label in labels) > width:
+            labels = self._labels(words=False)
         first = self._first_shown(labels, width)
         self._spans = []
         parts: list[Content] = []
@@ -58,6 +57,12 @@ class TabRow(Part):
             parts.append(label)
             at += label.cell_length
         return Content("").join(parts).truncate(max(1, width), ellipsis=True)
+
+    def _labels(self, *, words: bool) -> list[Content]:
+        return [
+            draw_tab(number, tab, active=tab.session == self._active, words=words)
+            for number, tab in enumerate(self._tabs, 1)
+        ]
 
     def _first_shown(self, labels: list[Content], width: int) -> int:
         """Tabs left out at the left so that the active one is in sight."""
@@ -75,13 +80,14 @@ class TabRow(Part):
                 _ = self.post_message(self.Chosen(session))
 
 
-def draw_tab(number: int, tab: Tab, *, active: bool) -> Content:
+def draw_tab(number: int, tab: Tab, *, active: bool, words: bool = True) -> Content:
     parts: list[tuple[str, str]] = [(f" {number} ", QUIET)]
     name = "Chat" if tab.kind == "chat" else f"{KIND[tab.kind]} {sanitise_line(tab.title)}"
     parts.append((fitted(name, min(_TITLE, len(name))), "bold underline" if active else QUIET))
     if tab.kind != "chat":
         look = SESSION[tab.state]
-        word = f" {look.glyph} {look.word} " if tab.state != "done" else f" {look.glyph} "
+        in_words = words and tab.state != "done"
+        word = f" {look.glyph} {look.word} " if in_words else f" {look.glyph} "
         parts.append((word, look.style))
     else:
         parts.append((" • " if tab.unread else " ", "$accent"))
