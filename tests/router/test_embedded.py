@@ -102,6 +102,22 @@ async def test_a_cancelled_answer_makes_room(model: EmbeddedModel, times: int) -
         assert isinstance((await answer(model, ask(limit=2)))[-1], Done)
 
 
+async def test_a_long_prompt_is_not_read_to_its_end_when_cancelled(tmp_path: Path) -> None:
+    """All of it would take half a minute and more."""
+    before = children()
+    model = EmbeddedModel(gguf=None, folder=tmp_path, log=tmp_path / "log", context=8192)
+    await model.ready()
+    (child,) = (p for p in children() if p not in before)
+    used = child.cpu_times().user
+    reading = asyncio.create_task(answer(model, ask("one two three four " * 1500)))
+    while child.cpu_times().user < used + 0.3:  # noqa: ASYNC110 - another process tells nothing
+        await asyncio.sleep(0.01)
+    reading.cancel()
+    async with asyncio.timeout(12):
+        await answer(model, ask(limit=1))
+    await model.aclose()
+
+
 async def _follow(model: EmbeddedModel, began: asyncio.Event) -> None:
     async for _ in model.stream(LONG):
         began.set()
