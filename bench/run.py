@@ -39,7 +39,8 @@ def main() -> int:
         if code != 0:
             failed.append(program.stem)
         console.print(f"  {time.monotonic() - began:.0f} s", style="dim")
-    console.print(_table(findings))
+    if findings:
+        console.print(_table(findings))
     if failed:
         console.print(f"failed: {', '.join(failed)}", style="red")
     return bool(failed)
