@@ -57,7 +57,7 @@ bench-long: $(VENV)/.test $(AIMOCK)/.installed ## The same and the long ones: ma
 	$(BIN)/python bench/run.py --long $(ARGS)
 
 screenshots: $(VENV)/.pictures $(VENV)/.test ## Make the pictures in docs from the running program
-	$(BIN)/python -m screenshots $(ARGS)
+	$(BIN)/python screenshots/make.py $(ARGS)
 
 constraints: ## Pin anew, in constraints.txt, what the package index has now
 	rm -rf $(TOOLS)/pins
