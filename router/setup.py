@@ -22,6 +22,10 @@ TEMPLATE: Final = """\
 #   butler config show    what applies, and where each value comes from
 # Keys are not kept here: butler init puts them into the keyring, or into a file of their own.
 
+# --- First what stands in no table ---------------------------------------------------------------
+# time_zone = "local"            # or a name such as "Europe/Berlin": where days begin
+# instructions = ""              # added to what the orchestrator is told
+
 # --- Which models, in order of preference --------------------------------------------------------
 # T0 orchestrator, T1 code, T2 background, T3 fallback, T4 local (private prompts stay there).
 #
@@ -50,9 +54,6 @@ TEMPLATE: Final = """\
 # unit = "usd"
 
 # --- The rest ------------------------------------------------------------------------------------
-# time_zone = "local"            # or a name such as "Europe/Berlin": where days begin
-# instructions = ""              # added to what the orchestrator is told
-#
 # [limits]                       # seconds
 # connect = 5
 # first_token = 30

@@ -150,7 +150,7 @@ class _Asking:
         follower.asked = None
         choice = await asyncio.to_thread(_choose, asked)
         await engine.decide(asked.approval, choice)
-        if choice == "reject":
+        if asked.kind == "secret" and choice == "reject":
             follower.answer.failure = "declined"
             follower.answer.error = (
                 f"Not sent: {asked.shown.splitlines()[0]}. To have it answered on this machine: "

@@ -169,7 +169,8 @@ class _Setup:
             models = asyncio.run(models_of(SERVER, account, None)) if self._check else []
         except Failure as failure:
             if self._quiet:
-                raise
+                text = f"{failure} To set it up all the same: --no-check"
+                raise CommandFailed(text) from failure
             remark(f"butler: {failure}")
             models = []
         if models and (self._quiet or len(models) == 1):
