@@ -13,6 +13,7 @@ in `_long` run only with `--long`; names given on the command line run only thos
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -70,8 +71,9 @@ def _programs(names: list[str], *, long: bool) -> list[Path]:
 def _run(program: Path, console: Console) -> tuple[list[dict[str, Any]], int]:
     findings: list[dict[str, Any]] = []
     command = [sys.executable, str(program)]
+    environment = {**os.environ, "PYTHONPATH": str(_FOLDER.parent)}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=_FOLDER.parent
+        command, stdout=subprocess.PIPE, text=True, cwd=_FOLDER.parent, env=environment
     ) as process:
         for line in process.stdout or ():
             finding = _finding(line)
