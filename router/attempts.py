@@ -84,6 +84,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """The end of them that the model is to go on from."""
     begin: Callable[[], None]
     """Called once the call is granted."""
+    quiet: bool
+    """Its text is no part of the transcript; its usage counts all the same."""
 
 
 class Ended(msgspec.Struct, kw_only=True):
@@ -181,11 +183,13 @@ class _Running:
         if not text:
             return
         self._text.append(text)
-        self._say(TextDelta(reply=self._attempt.reply, offset=self._length, text=text))
+        if not self._attempt.quiet:
+            self._say(TextDelta(reply=self._attempt.reply, offset=self._length, text=text))
         self._length += len(text)
 
     def _thought(self, text: str) -> None:
-        self._say(ReasoningDelta(reply=self._attempt.reply, offset=self._reasoned, text=text))
+        if not self._attempt.quiet:
+            self._say(ReasoningDelta(reply=self._attempt.reply, offset=self._reasoned, text=text))
         self._reasoned += len(text)
 
     # --- counting --------------------------------------------------------------------------------

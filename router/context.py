@@ -6,6 +6,7 @@ import msgspec
 
 from router.providers.base import Message, TextPart
 from router.view import Message as Shown
+from router.view import View
 
 CONTINUE = (
     "Your answer above was cut off. Go on exactly from where it stops: no greeting, no apology, "
@@ -41,16 +42,35 @@ def estimate(text: str) -> int:
 def turns(messages: Sequence[Shown], prompt: str) -> list[Turn]:
     """The conversation up to and with a prompt. Failed and empty replies are left out, and so are
     prompts that are still waiting for their turn."""
+    return [turn for _, turn in by_message(messages, prompt)]
+
+
+def since(view: View, prompt: str) -> list[Turn]:
+    """The conversation as a model is sent it: the summary of its older part, then the rest."""
+    found = by_message(view.messages, prompt)
+    ids = [message for message, _ in found]
+    start = ids.index(view.summarized) + 1 if view.summarized in ids else 0
+    rest = [turn for _, turn in found[start:]]
+    if not view.summary:
+        return rest
+    return [Turn(True, f"[Summary of the conversation so far]\n{view.summary}"), *rest]
+
+
+def by_message(messages: Sequence[Shown], prompt: str) -> list[tuple[str, Turn]]:
+    """The turns with the ids of their messages."""
     private = {m.id for m in messages if m.private}
-    found: list[Turn] = []
+    found: list[tuple[str, Turn]] = []
     for message in messages:
+        turn: Turn | None = None
         if message.role == "user" and (message.state == "finished" or message.id == prompt):
-            found.append(Turn(True, with_attachments(message), message.private))
+            turn = Turn(True, with_attachments(message), message.private)
         elif message.role == "butler" and message.text.length:
-            found.append(Turn(False, str(message.text), message.prompt in private))
+            turn = Turn(False, str(message.text), message.prompt in private)
         elif message.role == "announcement" and message.text.length:
             result = f"[Result of {message.title}]\n{message.text}"
-            found.append(Turn(True, result, message.private))
+            turn = Turn(True, result, message.private)
+        if turn is not None:
+            found.append((message.id, turn))
         if message.id == prompt:
             break
     return found

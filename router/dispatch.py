@@ -76,6 +76,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Prepare
     candidates: Sequence[Candidate]
     max_output: int
+    quiet: bool = False
+    """Metered, but no part of the transcript."""
     tools: tuple[Tool, ...] = ()
     act: Act | None = None
     """Runs a tool. Called only for tools that were offered, once for each call."""
@@ -235,6 +237,7 @@ class _Run:
             offset=len(self._text),
             partial=self._segment,
             begin=lambda: self._begin(candidate),
+            quiet=self._call.quiet,
         )
         return await attempts.run(attempt)
 
@@ -326,6 +329,8 @@ class _Run:
         )
 
     def _say(self, event: AnyEvent) -> None:
+        if self._call.quiet:
+            return
         self.told = self._desk.store.journal.append(self._call.session, event, at=now_ms())
 
 

@@ -32,6 +32,7 @@ from store.events import (
     Event,
     GaugeChanged,
     HealthChanged,
+    HistorySummarized,
     ModelSwitched,
     Note,
     PromptSubmitted,
@@ -301,6 +302,10 @@ def _noted(view: View, entry: Entry, event: Note) -> View:
     return _with_message(view, note)
 
 
+def _summarized(view: View, _entry: Entry, event: HistorySummarized) -> View:
+    return replace(view, summary=event.text, summarized=event.through)
+
+
 def _asked(view: View, _entry: Entry, event: ApprovalAsked) -> View:
     return replace(view, approvals=(*view.approvals, event))
 
@@ -359,6 +364,7 @@ _SESSION: dict[type[Event], _Step] = {
     ReplyFinished: _reply_finished,
     ReplyFailed: _reply_failed,
     SessionAnnounced: _announced,
+    HistorySummarized: _summarized,
     Note: _noted,
     ApprovalAsked: _asked,
     ApprovalGiven: _given,

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from router import context, house_rules, intent, reading, secrets
+from router import compaction, context, house_rules, intent, reading, secrets
 from router.asking import SpawnTask, Waiting
 from router.dispatch import Call
 from router.policy import Ask, Refusal, Unconfirmed
@@ -152,6 +152,7 @@ class Lane:
         view = await asyncio.to_thread(
             reading.open_view, services.store, self._session, HISTORY_MESSAGES
         )
+        view = await compaction.compact(services, view, waiting.id, candidates)
         call = Call(
             session=self._session,
             prompt=waiting.id,
@@ -174,7 +175,7 @@ class Lane:
 
     def _fit(self, view: View, prompt: str, room: int, *, local: bool) -> context.Fitted:
         """Fit the history into a candidate's room, and say so when some has to stay out."""
-        fitted = context.fit(context.turns(view.messages, prompt), room, local=local)
+        fitted = context.fit(context.since(view, prompt), room, local=local)
         if fitted.dropped and not self._told_dropped:
             self._told_dropped = True
             text = "The oldest turns no longer fit into this model's window and are left out."
@@ -287,9 +288,9 @@ class Lane:
         )
 
 
-HISTORY_MESSAGES = 120
+HISTORY_MESSAGES = 160
 """Messages of history that are looked at for a request; the model's window decides how many of
-them go in."""
+them go in, and a summary stands for what came before."""
 
 
 def _ask(waiting: Waiting, work: Work) -> Ask:

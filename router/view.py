@@ -195,6 +195,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Newest last; what has ended longest ago falls out first."""
     approvals: tuple[ApprovalAsked, ...] = ()
     """Asked and not yet answered, oldest first."""
+    summary: str = ""
+    """What models are sent in place of the messages up to `summarized`."""
+    summarized: str = ""
     routes: dict[str, RouteDecided] = msgspec.field(default_factory=dict)
     """By prompt, for the prompts held."""
     house: House = House()

@@ -386,6 +386,15 @@ class ApprovalGiven(Event, frozen=True):
     reason: str = ""
 
 
+class HistorySummarized(Event, frozen=True):
+    """The conversation up to a message stands as a summary in what models are sent. The
+    transcript keeps all of it."""
+
+    through: str
+    """Id of the last message that the summary covers."""
+    text: str
+
+
 class Note(Event, frozen=True):
     """Something the user should read in the transcript that no other event says."""
 
@@ -417,6 +426,7 @@ AnyEvent: TypeAlias = (
     | UsageReleased
     | ApprovalAsked
     | ApprovalGiven
+    | HistorySummarized
     | Note
 )
 
