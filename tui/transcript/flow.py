@@ -114,6 +114,8 @@ class Flow:
 
     ordinal: int | None = None
     """The number of the first item, when the tokens begin in the middle of a list."""
+    rows_only: bool = False
+    """Whether the header of a table is not shown, being shown above."""
     elements: list[Element] = field(default_factory=list[Element])
     _holders: list[_Holder] = field(default_factory=list[_Holder])
     _shallowest: int = 0
@@ -196,7 +198,7 @@ class Flow:
     # --- tables ---
 
     def _open_table(self, token: Token) -> None:
-        table = self._table = Table()
+        table = self._table = Table(headed=not self.rows_only)
         self._leaf(token, lambda prefix: Grid(prefix, table))
 
     def _open_row(self, token: Token) -> None:

@@ -84,8 +84,9 @@ class Markdown(Section):
     @property
     def elements(self) -> list[Element]:
         if self._elements is None:
-            tokens = parser().parse(self.chunk.text, {"references": dict(self._references)})
-            self._elements = Flow(self.chunk.ordinal).build(tokens)
+            text = self.chunk.header + self.chunk.text
+            tokens = parser().parse(text, {"references": dict(self._references)})
+            self._elements = Flow(self.chunk.ordinal, bool(self.chunk.header)).build(tokens)
         return self._elements
 
     def reparse(self, references: Mapping[str, Any]) -> None:
@@ -121,10 +122,8 @@ class Plain(Section):
     def build(self, width: int) -> Iterator[Row]:
         if self._gap:
             yield BLANK
-        text = self._chunk.text
-        rows = list(
-            wrap([run(text.removesuffix("\n") if self._chunk.broken else text.rstrip("\n"))], width)
-        )
+        text = self._chunk.text.removesuffix("\n")
+        rows = list(wrap([run(text)], width))
         if self._chunk.broken:
             rows[-1].joint = ""
         yield from rows

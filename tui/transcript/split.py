@@ -9,7 +9,8 @@ So the chunks depend on the text alone, never on how it arrived.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 from markdown_it.token import Token
@@ -19,16 +20,25 @@ from tui.transcript.flow import parser
 
 WINDOW: Final = 12_000
 """Characters. A block longer than this is cut all the same, so that no parse takes long."""
+_LINES: Final = {"list": 400, "table": 100}
+"""Lines, for the same reason, by kind of block."""
+_LINES_ELSE: Final = 150
+_ROWS: Final = 50
+"""Rows of a long table that are one chunk, after the first."""
+FORMATTED: Final = 256_000
+"""Characters. No answer is that long; what comes after is shown as plain text."""
 
 ChunkKind: TypeAlias = Literal["markdown", "plain", "definitions", "fence", "code", "fence-end"]
 _FENCE: Final = re.compile(r"( {0,3})(`{3,}(?=[^`\n]*\n)|~{3,})([^\n]*)\n")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\n)+")
 _LINE_ENDS: Final = re.compile(r"\r\n?")
 _LEAVES: Final = frozenset({"inline", "fence", "code_block", "hr", "html_block"})
-LONG_LINE: Final = 4_000
+LONG_LINE: Final = 2_000
 """Characters; a block with a longer line is shown as plain text."""
-PART: Final = 8_000
-"""Characters of one line of a listing that are one chunk at most."""
+MANY_BRACKETS: Final = 300
+"""A block with more of them is shown as plain text: each may cost a search to the end."""
+PART: Final = 4_000
+"""Characters of plain text, or of one line of a listing, that are one chunk at most."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,6 +54,8 @@ class Chunk:
     """The number of its first item, when it goes on with a list."""
     broken: bool = False
     """Whether its last line goes on in the next chunk."""
+    header: str = ""
+    """For further rows of a table: its first two lines, which are not shown again."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -65,14 +77,6 @@ class Fence:
         return line[min(spaces, self.indent) :]
 
 
-@dataclass(slots=True, frozen=True)
-class _Cut:
-    line: int
-    first: bool
-    gap: bool
-    ordinal: int | None
-
-
 class Splitter:
     """Feed it text; take the chunks that are closed; look at the open end."""
 
@@ -83,10 +87,12 @@ class Splitter:
         """The open fence the tail stands in, if any."""
         self._gap = True
         self._ordinal: int | None = None
+        self._header = ""
         self._carry = ""
         self._parsed = 0
         self._mid_line = False
         self._ended = False
+        self._taken = 0
 
     def feed(self, text: str) -> list[Chunk]:
         """Take more text and return the chunks that have become final.
@@ -121,11 +127,22 @@ class Splitter:
             return self._open_code(self.fence, final=final)
         if not self.tail.strip():
             return []
-        return [Chunk(_kind(self.tail), self.tail, self._gap, self._ordinal)]
+        if self._taken >= FORMATTED:
+            return [Chunk("plain", self.tail)]
+        return [self._block(self.tail)]
+
+    def _block(self, text: str, *, broken: bool = False) -> Chunk:
+        """Return a chunk of the document's main part."""
+        rows = self._header if text.lstrip(" ").startswith("|") else ""
+        return Chunk(_kind(text), text, self._gap, self._ordinal, broken, rows)
 
     def _closed(self) -> list[Chunk]:
+        if self._taken >= FORMATTED:
+            return self._closed_rest()
         if self.fence is not None:
             return self._closed_code(self.fence)
+        if self._header and (rows := self._closed_rows()) is not None:
+            return rows
         if blank := _BLANK_LINES.match(self.tail):
             self._take(blank.end())
         if opening := _FENCE.match(self.tail):
@@ -138,7 +155,16 @@ class Splitter:
     def _take(self, length: int) -> str:
         taken, self.tail = self.tail[:length], self.tail[length:]
         self._parsed = 0
+        self._taken += length
         return taken
+
+    def _closed_rest(self) -> list[Chunk]:
+        """Take lines of what comes after the formatted part."""
+        if self.fence is not None:
+            self.fence = None
+            return [Chunk("fence-end", "")]
+        length, broken = plain_part(self.tail)
+        return [Chunk("plain", self._take(length), broken=broken)] if length else []
 
     # --- inside a fence ---
 
@@ -171,8 +197,9 @@ class Splitter:
     def _open_code(self, fence: Fence, *, final: bool) -> list[Chunk]:
         lines = self.tail.split("\n")
         last = lines[-1]
+        fresh = len(lines) > 1 or not self._mid_line
         hidden = fence.closes(last) or (not final and not last.strip(f" {fence.mark[0]}"))
-        if hidden or not last:
+        if not last or (hidden and fresh):
             lines.pop()
         content = [fence.content(line) for line in lines]
         if self._mid_line and lines:
@@ -181,84 +208,124 @@ class Splitter:
 
     # --- outside ---
 
+    def _closed_rows(self) -> list[Chunk] | None:
+        """Take further rows of a long table; None when it is at its end."""
+        lines = self.tail.split("\n", _ROWS)
+        count = next(
+            (n for n, line in enumerate(lines[:-1]) if not line.lstrip(" ").startswith("|")),
+            len(lines) - 1,
+        )
+        if count == len(lines) - 1 < _ROWS:
+            self._parsed = len(self.tail)
+            return []
+        text = "".join(f"{line}\n" for line in lines[:count])
+        chunks = [self._block(text)] if text else []
+        self._take(len(text))
+        if count < _ROWS:
+            self._header, self._gap = "", True
+        return chunks or None
+
     def _closed_blocks(self) -> list[Chunk]:
         window = self.tail[:WINDOW]
         whole = window[: window.rfind("\n") + 1]
-        cuts = self._cuts(whole) if len(whole) > self._parsed else []
-        self._parsed = len(whole)
-        if cuts:
-            return self._apply(cuts, whole)
-        if len(window) < WINDOW:
+        full = len(window) == WINDOW
+        if len(whole) <= self._parsed and not full:
             return []
-        length = len(whole) or len(window)
-        chunk = Chunk(_kind(window[:length]), window[:length], self._gap, self._ordinal, not whole)
-        self._take(length)
+        self._parsed = len(whole)
+        blocks = self._blocks(whole)
+        chunks = self._apply(blocks, whole)
+        if chunks:
+            return chunks
+        kind = blocks[0].kind if blocks else ""
+        lines = whole.split("\n")
+        limit = _LINES.get(kind, _LINES_ELSE)
+        if len(lines) > limit:
+            return self._force("\n".join(lines[:limit]) + "\n", kind)
+        return self._force(whole or window, kind) if full else []
+
+    def _force(self, text: str, kind: str) -> list[Chunk]:
+        """Close a block at a place where it does not end."""
+        chunk = self._block(text, broken=not text.endswith("\n"))
+        self._take(len(text))
         self._gap, self._ordinal = False, None
+        if kind == "table":
+            self._header = "".join(f"{line}\n" for line in text.split("\n", 2)[:2])
         return [chunk]
 
-    def _apply(self, cuts: Sequence[_Cut], whole: str) -> list[Chunk]:
+    def _apply(self, blocks: Sequence["_Block"], whole: str) -> list[Chunk]:
+        """Close all blocks but the last, up to one that is too long."""
         lines = whole.split("\n")
         chunks: list[Chunk] = []
-        at = 0
-        for cut in cuts:
-            text = "\n".join(lines[at : cut.line]) + "\n"
-            if cut.first:  # only link definitions stand before it: nothing to show
-                chunks.append(Chunk("definitions", text))
-            else:
-                chunks.append(Chunk(_kind(text), text, self._gap, self._ordinal))
-                self._gap = cut.gap
-            self._ordinal, at = cut.ordinal, cut.line
-        self._take(sum(len(line) + 1 for line in lines[:at]))
+        if blocks and blocks[0].line:  # only link definitions stand before it: nothing to show
+            text = "\n".join(lines[: blocks[0].line]) + "\n"
+            chunks.append(Chunk("definitions", text))
+            self._take(len(text))
+        for block, following in pairwise(blocks):
+            if following.line - block.line > _LINES.get(block.kind, _LINES_ELSE):
+                break
+            if self._taken >= FORMATTED:
+                break
+            text = "\n".join(lines[block.line : following.line]) + "\n"
+            chunks.append(self._block(text))
+            self._take(len(text))
+            self._gap, self._ordinal = following.gap, following.ordinal
         return chunks
 
-    def _cuts(self, whole: str) -> list[_Cut]:
-        """Return the lines before which `whole`, made of complete lines, may be cut."""
+    def _blocks(self, whole: str) -> list["_Block"]:
+        """Return the blocks of `whole`, made of complete lines, that certainly begin there.
+
+        A fence is the last: what follows it is read line by line.
+        """
         markdown = parser()
         tokens: list[Token] = []
         markdown.block.parse(whole, markdown, {}, tokens)
         lines = whole.split("\n")
-        cuts: list[_Cut] = []
-        for number, start in enumerate(_starts(tokens, self._ordinal)):
-            certain = start.end >= start.line or not lines[start.line - 1].strip(" \t")
-            if start.line and certain:
-                gap = not start.goes_on or start.end < start.line
-                cuts.append(_Cut(start.line, number == 0, gap, start.ordinal))
-                if start.fence:  # what follows is read line by line
-                    break
-        return cuts
+        found: list[_Block] = []
+        for block in _starts(tokens, self._ordinal):
+            line = block.line
+            certain = line == 0 or block.end >= line or not lines[line - 1].strip(" \t")
+            if certain or not found:  # an uncertain first one takes in what stands before it
+                found.append(block if certain else replace(block, line=0))
+            if certain and block.kind == "fence":
+                break
+        return found
 
 
 @dataclass(slots=True, frozen=True)
-class _Start:
-    """Where a top-level block, or an item of a top-level list, begins."""
+class _Block:
+    """A top-level block, or an item of a top-level list."""
 
     line: int
+    """Where it begins."""
     end: int
     """The line after the last text before it."""
+    kind: str
     goes_on: bool = False
     """Whether it is a further item of the same list."""
     ordinal: int | None = None
-    fence: bool = False
+
+    @property
+    def gap(self) -> bool:
+        return not self.goes_on or self.end < self.line
 
 
-def _starts(tokens: Sequence[Token], ordinal: int | None) -> Iterator[_Start]:
+def _starts(tokens: Sequence[Token], ordinal: int | None) -> Iterator[_Block]:
+    """Yield all blocks; `ordinal` is the number of the first item if a list goes on."""
     end, number, items = 0, None, 0
     for token in tokens:
         if token.map is None:
             continue
         line = token.map[0]
+        kind = token.type.removesuffix("_open").rpartition("_")[2]
         if token.level == 0 and token.nesting >= 0:
-            items = 0
-            yield _Start(line, end, fence=token.type == "fence")
-            if token.type == "ordered_list_open":
-                number = int(token.attrs.get("start", 1)) if ordinal is None else ordinal
-            elif token.type == "bullet_list_open":
-                number = None
-            ordinal = None
+            yield _Block(line, end, kind)
+            first = ordinal if ordinal is not None else token.attrs.get("start", 1)
+            number = int(first) if token.type == "ordered_list_open" else None
+            items, ordinal = 0, None
         elif token.level == 1 and token.type == "list_item_open":
             if items:
                 place = None if number is None else number + items
-                yield _Start(line, end, goes_on=True, ordinal=place)
+                yield _Block(line, end, "list", goes_on=True, ordinal=place)
             items += 1
         if token.type == "list_item_open":
             end = max(end, line + 1)
@@ -272,9 +339,19 @@ def _listing(lines: list[str]) -> list[Chunk]:
 
 def _kind(text: str) -> ChunkKind:
     """A very long line is not searched for Markdown: that would take long, and means nothing."""
-    if len(text) <= LONG_LINE or max(map(len, text.split("\n"))) <= LONG_LINE:
-        return "markdown"
-    return "plain"
+    long = len(text) > LONG_LINE and max(map(len, text.split("\n"))) > LONG_LINE
+    return "plain" if long or text.count("[") > MANY_BRACKETS else "markdown"
+
+
+def plain_part(text: str) -> tuple[int, bool]:
+    """Return how much of the text is one chunk of lines, and whether its last line goes on.
+
+    The length is 0 while the text is too short to tell.
+    """
+    if len(text) <= PART:
+        return 0, False
+    length = text.rfind("\n", 0, PART) + 1
+    return length or PART, not length
 
 
 class LineSplitter:
@@ -304,11 +381,8 @@ class LineSplitter:
         return [Chunk("plain", self.tail)] if self.tail else []
 
     def _closed(self) -> Chunk | None:
-        """Take the lines of the first `PART` characters, once that many are there."""
-        if len(self.tail) <= PART:
+        length, broken = plain_part(self.tail)
+        if not length:
             return None
-        length = self.tail.rfind("\n", 0, PART) + 1
-        broken = not length
-        length = length or PART
         text, self.tail = self.tail[:length], self.tail[length:]
-        return Chunk("plain", text.removesuffix("\n"), broken=broken)
+        return Chunk("plain", text, broken=broken)

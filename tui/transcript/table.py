@@ -15,7 +15,9 @@ _LEAST: Final = 4
 class Table:
     """A header, its rows, and how the columns align."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, headed: bool = True) -> None:
+        self.headed = headed
+        """Whether the header is shown."""
         self.aligns: list[Align] = []
         self.rows: list[list[Runs]] = []
         """The first row is the header."""
@@ -32,11 +34,11 @@ class Table:
             yield from self._listed(width, prefix)
             return
         lead = prefix.first
-        for number, row in enumerate(self.rows):
+        for number, row in enumerate(self.rows if self.headed else self.rows[1:]):
             for drawn in self._drawn(row, widths, lead, prefix):
                 yield drawn
                 lead = prefix.rest
-            if number == 0:
+            if number == 0 and self.headed:
                 yield self._rule(widths, lead)
 
     def _drawn(

@@ -8,15 +8,17 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from time import perf_counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tui.transcript.entry import EarlierEntry, Entry
 from tui.transcript.item import Item
 from tui.transcript.rows import BLANK, Row
 from tui.transcript.section import Section
 
-READING = 0.004
+READING: Final = 0.004
 """Seconds of reading text in one go."""
+NEAR: Final = 1_500
+"""Rows around the view that are laid out ahead."""
 
 
 class Mark(NamedTuple):
@@ -172,11 +174,17 @@ class Window:
                     return found
         return found + [BLANK] * (count - len(found))
 
-    def settle(self, deadline: float) -> bool:
-        """Read and lay out whatever is left, until `deadline`; return whether there is more."""
-        for entry in reversed(self.entries):
+    def settle(self, deadline: float, y: int) -> bool:
+        """Read what is unread, lay out what is near row `y`; return whether there is more to do.
+
+        What is further away keeps its estimated height until the reader comes near.
+        """
+        for top, entry in zip(self.tops, self.entries, strict=False):
             self._read(entry, deadline)
-            for section in entry.sections:
+            inner = entry.tops(self.width)
+            first = max(0, bisect_right(inner, y - NEAR - top) - 1)
+            last = bisect_right(inner, y + NEAR - top)
+            for section in entry.sections[first:last]:
                 if section.width == self.width and not section.improvable:
                     continue
                 if perf_counter() > deadline:
