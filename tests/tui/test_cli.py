@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.tui.command_line import COMMAND, ROOT, CommandLine
@@ -148,3 +149,15 @@ def test_arguments_that_are_no_utf8_are_harmless(butler: CommandLine) -> None:
     )
     assert done.returncode == Exit.DONE
     assert b"\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--session", "nope"], ["replay", "nope"]])
+def test_a_conversation_that_is_not_there_is_told_before_the_screen_opens(
+    arguments: list[str], butler: CommandLine
+) -> None:
+    terminal = butler.on_terminal(*arguments)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == Exit.WRONG_USE
+    assert "There is no session" in terminal.before
+    assert "\x1b[?1049h" not in terminal.before

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 from router.loading import load
 from router.places import Places
 from store.events import Tier
-from tui.commands.surroundings import find_places, find_workspace, keys_remark
+from tui.commands.surroundings import find_places, find_workspace, keys_remark, opened_store
 from tui.exits import CommandFailed, Exit
 from tui.options import Options
 
@@ -29,12 +29,27 @@ def open_app(wish: Wish) -> int:
 
     Raises:
         CommandFailed: there is no terminal to open it on.
+        SessionNotFound, SessionAmbiguous: it is not known which conversation is meant.
     """
     need_terminal("To ask from a script: butler ask")
-    options = options_for(wish, find_places())
+    places = find_places()
+    if wish.session is not None:
+        # Told before the screen opens: afterwards the sentence would be wiped away with it.
+        wish = wish._replace(session=find_session(wish.session, places))
+    options = options_for(wish, places)
     from tui.app import run
 
     return run(options)
+
+
+def find_session(id_or_prefix: str, places: Places) -> str:
+    """The whole id of a conversation.
+
+    Raises:
+        SessionNotFound, SessionAmbiguous: there is none, or several.
+    """
+    with opened_store(places) as store:
+        return store.sessions.get(id_or_prefix).id
 
 
 def need_terminal(instead: str) -> None:

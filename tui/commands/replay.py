@@ -2,8 +2,8 @@
 
 import click
 
-from tui.commands.opening import Wish, need_terminal, options_for
-from tui.commands.surroundings import find_places, opened_store
+from tui.commands.opening import Wish, find_session, need_terminal, options_for
+from tui.commands.surroundings import find_places
 
 
 @click.command()
@@ -20,8 +20,7 @@ def replay(session: str, *, theme: str | None, no_mouse: bool) -> int:
     """
     need_terminal("To read it: butler sessions show")
     places = find_places()
-    with opened_store(places) as store:
-        found = store.sessions.get(session).id  # named before the screen opens if there is none
+    found = find_session(session, places)
     from tui.app import run_replay
 
     return run_replay(options_for(Wish(theme=theme, no_mouse=no_mouse), places), found)

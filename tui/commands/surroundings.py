@@ -1,18 +1,22 @@
 """What every command finds around it: places, configuration, store, log."""
 
 import os
-from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from router.config import Config
 from router.keys import KeysError, mend_keys_file
 from router.loading import load
 from router.places import Places
-from store.opening import Store
 from tui.exits import CommandFailed
 from tui.log import logging_to
 from tui.output import remark
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from store.opening import Store
 
 
 def find_places() -> Places:
@@ -44,12 +48,14 @@ def keys_remark(places: Places) -> str:
 
 
 @contextmanager
-def opened_store(places: Places) -> Generator[Store]:
+def opened_store(places: Places) -> "Generator[Store]":
     """The store, with warnings going to the log while it is open.
 
     Raises:
         StoreError: it can't be opened.
     """
+    from store.opening import Store  # the dashboard's first picture doesn't wait for it
+
     with logging_to(places):
         store = Store.open(places.data)
         try:
