@@ -1,7 +1,9 @@
 """Reserving, settling, and sums over any stretch of time."""
 
+import shutil
 import threading
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from store.events import Usage, UsageReleased, UsageReserved, UsageSettled
 from store.ledger import Limit, Verdict
-from store.opening import Store
+from store.opening import NAME, Store
 from store.usage import HOUR, Totals
 from tests.store.samples import FAR, SECONDS, events, reserved, settled, started, write
 
@@ -169,10 +171,13 @@ _CALL = st.tuples(
 )
 def test_any_window_sums_what_a_plain_sum_would(
     tmp_path_factory: pytest.TempPathFactory,
+    fresh_store: Path,
     calls: list[tuple[int, str, str, int, int | None]],
     windows: list[tuple[int, int, str | None, str | None]],
 ) -> None:
-    with Store.open(tmp_path_factory.mktemp("ledger")) as store:
+    folder = tmp_path_factory.mktemp("ledger")
+    shutil.copy(fresh_store, folder / NAME)
+    with Store.open(folder) as store:
         for number, (at, account, model, tokens, cost) in enumerate(calls):
             event = settled(f"v{number}", tokens, cost, account=account, model=model)
             store.journal.append("s", event, at=at)

@@ -18,6 +18,7 @@ from store.events import (
 )
 from store.opening import Store
 from tests.store.samples import (
+    SECONDS,
     asked,
     delta,
     events,
@@ -220,7 +221,10 @@ def test_what_looks_like_syntax_is_searched_for(store: Store) -> None:
 def chat(store: Store, session: str, turns: int) -> None:
     write(store, session, started())
     for number in range(1, turns + 1):
-        write(store, session, *exchange(number), Note(level="info", text=f"{number}"))
+        last = store.journal.append(
+            session, *exchange(number), Note(level="info", text=f"{number}")
+        )
+    last.wait(SECONDS)
 
 
 def test_pages_cover_a_session_without_gap_or_overlap(store: Store) -> None:
