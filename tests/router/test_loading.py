@@ -1,5 +1,6 @@
 """Configuration: which source wins, and what is said of each mistake."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -251,6 +252,17 @@ def test_windows_files_with_a_byte_order_mark_are_read(write: Write) -> None:
     places = write("")
     _ = places.config_file.write_bytes(b'\xef\xbb\xbf[ui]\r\ntheme = "x"\r\n')
     assert load(places, environ={}).ui.theme == "x"
+
+
+@pytest.mark.parametrize("page", ["configuration.md"])
+def test_the_examples_of_the_documentation_are_right(page: str, write: Write) -> None:
+    text = (Path(__file__).parents[2] / "docs" / page).read_text("utf-8")
+    examples = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(examples) > 5
+    server = '\n[accounts.lab]\nwire = "openai-chat"\nbase_url = "http://lab/v1"\n'
+    for example in examples:
+        with_server = example if "[accounts.lab]" in example else example + server
+        assert read(write(with_server), environ={}).sentences() == []
 
 
 # --- going on nevertheless ----------------------------------------------------------------------

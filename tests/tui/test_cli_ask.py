@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.router.house import FLASH, LOCAL, OPUS, SONNET, asked_of, fail, reply, spoil
@@ -184,6 +185,19 @@ def test_a_secret_is_not_sent_where_nobody_can_be_asked(
     assert done.code == Exit.DECLINED
     assert "--private" in done.err
     assert asked_of(llmock_service) == []
+
+
+def test_a_secret_is_asked_about_on_a_terminal(served: CommandLine, llmock_service: Llmock) -> None:
+    llmock_service.script(reply("It looks well formed.", LOCAL))
+    asked = served.on_terminal("ask", "Is ghp_" + "a1B2" * 9 + " valid?")
+    asked.expect("This looks like a secret")
+    asked.expect("Your choice")
+    asked.sendline("approve")
+    asked.expect("It looks well formed")
+    asked.expect(pexpect.EOF)
+    asked.close()
+    assert asked.exitstatus == Exit.DONE
+    assert set(asked_of(llmock_service)) == {LOCAL}
 
 
 def test_a_summary_runs_on_the_background_tier_and_is_waited_for(
