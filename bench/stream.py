@@ -23,6 +23,7 @@ import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 QUIET = 1.2
 """Seconds without output after which the screen counts as done."""
@@ -77,9 +78,10 @@ def answer(tokens: int) -> list[str]:
 def child(which: str, tokens: int, rate: float, report: str) -> None:
     """Run one app, feed it, and write what was measured when `q` is pressed."""
     from textual.app import App, ComposeResult
+    from textual.binding import BindingType
 
     class Bench(App[None]):
-        BINDINGS = [("q", "report", "Report")]
+        BINDINGS: ClassVar[list[BindingType]] = [("q", "report", "Report")]
 
         def compose(self) -> ComposeResult:
             yield from make_widget(which)
@@ -128,7 +130,7 @@ def child(which: str, tokens: int, rate: float, report: str) -> None:
     Bench().run()
 
 
-def make_widget(which: str):  # noqa: ANN201
+def make_widget(which: str):
     if which == "ours":
         from tui.widgets.transcript import Transcript
 
@@ -141,7 +143,7 @@ def make_widget(which: str):  # noqa: ANN201
             yield Markdown()
 
 
-async def make_writer(app, which: str):  # noqa: ANN001, ANN201
+async def make_writer(app, which: str):
     """Return a coroutine function that takes a fragment, and one that ends the answer."""
     if which == "ours":
         from tui.transcript.item import Item
@@ -267,7 +269,9 @@ def show(name: str, ours: Figures, bare: Figures) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a shorter run")
     parser.add_argument("--only", choices=["paced", "full"], help="one of the two speeds")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)

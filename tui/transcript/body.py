@@ -80,13 +80,11 @@ class Body:
 
     # --- reading ---
 
-    def read(self, deadline: float) -> int | None:
+    def read(self, deadline: float) -> int:
         """Read until all is read or `deadline` (a `perf_counter` time) has passed.
 
-        Returns the index of the first section that may look different now, or None.
+        Returns the index of the first section that may look different now.
         """
-        if not self._pending:
-            return None
         changed = self._closed
         del self.sections[self._closed :]
         while self._pending:

@@ -10,8 +10,11 @@ from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from pygments.lexer import ExtendedRegexLexer, Lexer, LexerContext, RegexLexer
-from pygments.lexers import get_lexer_by_name
-from pygments.token import Token, _TokenType
+from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]
+from pygments.token import (
+    Token,
+    _TokenType,  # pyright: ignore[reportPrivateUsage]
+)
 from pygments.util import ClassNotFound
 
 from tui.text import sanitise
@@ -120,7 +123,10 @@ def _tokens(lexer: Lexer, text: str, state: State) -> tuple[list[tuple[_TokenTyp
     if isinstance(lexer, RegexLexer) and plain_table:
         context = LexerContext(text, 0, list(state))
         try:
-            found = ExtendedRegexLexer.get_tokens_unprocessed(lexer, context=context)
+            found = ExtendedRegexLexer.get_tokens_unprocessed(
+                lexer,  # pyright: ignore[reportArgumentType]
+                context=context,
+            )
             return [(kind, value) for _, kind, value in found], tuple(context.stack)
         except TypeError:  # a callback of this lexer takes no context
             pass

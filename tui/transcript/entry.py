@@ -1,7 +1,7 @@
 """One item as sections: its header, its body, and how it ended."""
 
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import islice
 from typing import Final
 
 from rich.cells import cell_len
@@ -151,7 +151,7 @@ class Entry:
         self.sections: list[Section] = []
         self._seams = 0
         self._ended = False
-        self._tops: list[int] | None = None
+        self._tops = [0]
         self._width = 0
         self._feed()
         self._assemble()
@@ -204,8 +204,8 @@ class Entry:
         """Read pending text until `deadline`; return whether anything may look different."""
         if self.collapsed or self.body.settled:
             return False
-        self.body.read(deadline)
-        self._gather()
+        changed = self.body.read(deadline)
+        self._gather(1 + changed)
         return True
 
     def _assemble(self) -> None:
@@ -214,26 +214,29 @@ class Entry:
         else:
             self._head = Head(self.item, collapsed=self.collapsed)
         self._foot = Foot(self.item)
-        self._gather()
+        self._gather(0)
 
-    def _gather(self) -> None:
+    def _gather(self, changed: int) -> None:
+        """List the sections again; those before the index `changed` are as they were."""
         body: list[Section] = [] if self.collapsed else self.body.sections
         self.sections = [self._head, *body]
         if not self.collapsed and not self.body.settled:
             self.sections.append(Unread(self.body))
         self.sections.append(self._foot)
-        self.touch()
+        self.touch(changed)
 
-    def touch(self) -> None:
-        """Say that heights have changed."""
-        self._tops = None
+    def touch(self, changed: int = 0) -> None:
+        """Say that heights have changed, from the section with this index on."""
+        del self._tops[changed + 1 :]
 
     def tops(self, width: int) -> list[int]:
         """Return where each section begins, and at the end the height of all."""
-        if self._tops is None or self._width != width:
-            heights = (section.height(width) for section in self.sections)
-            self._tops = list(accumulate(heights, initial=0))
-            self._width = width
+        if self._width != width:
+            self._tops, self._width = [0], width
+        top = self._tops[-1]
+        for section in islice(self.sections, len(self._tops) - 1, None):
+            top += section.height(width)
+            self._tops.append(top)
         return self._tops
 
     def height(self, width: int) -> int:

@@ -129,18 +129,18 @@ class Flow:
             if handle is not None:
                 handle(self, token)
             elif token.content:
-                self._literal(token)
+                self.literal(token)
         return self.elements
 
     # --- what holds other blocks ---
 
-    def _open_list(self, token: Token) -> None:
+    def open_list(self, token: Token) -> None:
         start = int(token.attrs.get("start", 1)) if token.type == "ordered_list_open" else 0
         if self.ordinal is not None and not self._holders:
             start, self.ordinal = self.ordinal, None
         self._holders.append(_Holder(token.type.removesuffix("_open"), number=start))
 
-    def _open_item(self, token: Token) -> None:
+    def open_item(self, token: Token) -> None:
         parent = self._holders[-1]
         if parent.kind == "ordered_list":
             mark = f"{parent.number}. "
@@ -151,31 +151,31 @@ class Flow:
         first, rest = (Run(mark, "bullet"),), (Run(" " * len(mark)),)
         self._holders.append(_Holder("item", first, rest, token=token))
 
-    def _close_item(self, token: Token) -> None:
+    def close_item(self, token: Token) -> None:
         opened = self._holders[-1].token
         if opened is not None and not self._holders[-1].used:
             self._leaf(opened, lambda prefix: Prose(prefix, ()), lines=1)
-        self._close(token)
+        self.close(token)
 
-    def _open_quote(self, token: Token) -> None:
+    def open_quote(self, token: Token) -> None:
         del token
         self._holders.append(_Holder("quote", (_BAR,), (_BAR,)))
 
-    def _close(self, token: Token) -> None:
+    def close(self, token: Token) -> None:
         del token
         self._holders.pop()
         self._shallowest = min(self._shallowest, len(self._holders))
 
     # --- what holds text ---
 
-    def _heading(self, token: Token) -> None:
+    def heading(self, token: Token) -> None:
         self._style = f"heading {token.tag}"
 
-    def _end_heading(self, token: Token) -> None:
+    def end_heading(self, token: Token) -> None:
         del token
         self._style = ""
 
-    def _inline(self, token: Token) -> None:
+    def inline(self, token: Token) -> None:
         quoted = any(holder.kind == "quote" for holder in self._holders)
         style = self._style or ("quote" if quoted and self._table is None else "")
         runs = inline_runs(token.children or (), style)
@@ -184,34 +184,34 @@ class Flow:
         else:
             self._leaf(token, lambda prefix: Prose(prefix, runs))
 
-    def _code(self, token: Token) -> None:
+    def code(self, token: Token) -> None:
         code = Code(language_of(token.info), token.content)
         self._leaf(token, lambda prefix: Listing(prefix, code))
 
-    def _rule(self, token: Token) -> None:
+    def rule(self, token: Token) -> None:
         self._leaf(token, Rule)
 
-    def _literal(self, token: Token) -> None:
+    def literal(self, token: Token) -> None:
         runs = (run(token.content.rstrip("\n"), "html"),)
         self._leaf(token, lambda prefix: Prose(prefix, runs))
 
     # --- tables ---
 
-    def _open_table(self, token: Token) -> None:
+    def open_table(self, token: Token) -> None:
         table = self._table = Table(headed=not self.rows_only)
         self._leaf(token, lambda prefix: Grid(prefix, table))
 
-    def _open_row(self, token: Token) -> None:
+    def open_row(self, token: Token) -> None:
         del token
         if self._table is not None:
             self._table.rows.append([])
 
-    def _open_header_cell(self, token: Token) -> None:
+    def open_header_cell(self, token: Token) -> None:
         self._style = "table-header"
         if self._table is not None:
             self._table.aligns.append(_align(str(token.attrs.get("style", ""))))
 
-    def _close_table(self, token: Token) -> None:
+    def close_table(self, token: Token) -> None:
         del token
         self._table = None
 
@@ -259,23 +259,23 @@ def _align(style: str) -> Align:
 
 
 _HANDLERS: Final[dict[str, Callable[[Flow, Token], None]]] = {
-    "bullet_list_open": Flow._open_list,
-    "bullet_list_close": Flow._close,
-    "ordered_list_open": Flow._open_list,
-    "ordered_list_close": Flow._close,
-    "list_item_open": Flow._open_item,
-    "list_item_close": Flow._close_item,
-    "blockquote_open": Flow._open_quote,
-    "blockquote_close": Flow._close,
-    "heading_open": Flow._heading,
-    "heading_close": Flow._end_heading,
-    "inline": Flow._inline,
-    "fence": Flow._code,
-    "code_block": Flow._code,
-    "hr": Flow._rule,
-    "table_open": Flow._open_table,
-    "table_close": Flow._close_table,
-    "tr_open": Flow._open_row,
-    "th_open": Flow._open_header_cell,
-    "th_close": Flow._end_heading,
+    "bullet_list_open": Flow.open_list,
+    "bullet_list_close": Flow.close,
+    "ordered_list_open": Flow.open_list,
+    "ordered_list_close": Flow.close,
+    "list_item_open": Flow.open_item,
+    "list_item_close": Flow.close_item,
+    "blockquote_open": Flow.open_quote,
+    "blockquote_close": Flow.close,
+    "heading_open": Flow.heading,
+    "heading_close": Flow.end_heading,
+    "inline": Flow.inline,
+    "fence": Flow.code,
+    "code_block": Flow.code,
+    "hr": Flow.rule,
+    "table_open": Flow.open_table,
+    "table_close": Flow.close_table,
+    "tr_open": Flow.open_row,
+    "th_open": Flow.open_header_cell,
+    "th_close": Flow.end_heading,
 }

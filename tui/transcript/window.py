@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 from tui.transcript.entry import EarlierEntry, Entry
 from tui.transcript.item import Item
 from tui.transcript.rows import BLANK, Row
-from tui.transcript.section import Section
 
 READING: Final = 0.004
 """Seconds of reading text in one go."""
@@ -99,10 +98,8 @@ class Window:
         at = self.entries.index(mark.entry) if mark.entry in self.entries else 0
         return len(self.entries) - max(at, self._first)
 
-    def touch(self, entry: Entry | None = None) -> None:
-        """Say that the height of an entry, or of all, may be another."""
-        if entry is not None:
-            entry.touch()
+    def touch(self) -> None:
+        """Say that the height of an entry may be another."""
         self._tops = None
 
     # --- places ---
@@ -167,8 +164,8 @@ class Window:
         mark = self.mark(y) if y < self.height else None
         if mark is not None:
             skip = mark.row
-            for entry, section in self._forwards(mark):
-                found += self._lay_out(entry, section)[skip : skip + count - len(found)]
+            for entry, index in self._forwards(mark):
+                found += self._lay_out(entry, index)[skip : skip + count - len(found)]
                 skip = 0
                 if len(found) >= count:
                     return found
@@ -184,59 +181,60 @@ class Window:
             inner = entry.tops(self.width)
             first = max(0, bisect_right(inner, y - NEAR - top) - 1)
             last = bisect_right(inner, y + NEAR - top)
-            for section in entry.sections[first:last]:
+            for index in range(first, min(last, len(entry.sections))):
+                section = entry.sections[index]
                 if section.width == self.width and not section.improvable:
                     continue
                 if perf_counter() > deadline:
                     return True
                 section.improve()
-                self._lay_out(entry, section)
+                self._lay_out(entry, index)
             if not (entry.collapsed or entry.body.settled):
                 return True
         return False
 
-    def _forwards(
-        self, mark: Mark, deadline: float | None = None
-    ) -> Iterator[tuple[Entry, Section]]:
-        at = self.entries.index(mark.entry)
-        for entry in self.entries[at:]:
+    def _forwards(self, mark: Mark, deadline: float | None = None) -> Iterator[tuple[Entry, int]]:
+        """Yield sections from a mark on; with a deadline, text is read on the way."""
+        for entry in self.entries[self.entries.index(mark.entry) :]:
             self._read(entry, deadline)
             first = mark.section if entry is mark.entry else 0
-            for section in entry.sections[first:]:
-                yield entry, section
+            for index in range(first, len(entry.sections)):
+                yield entry, index
 
-    def _backwards(self, deadline: float) -> Iterator[tuple[Entry, Section]]:
+    def _backwards(self, deadline: float) -> Iterator[tuple[Entry, int]]:
         for entry in reversed(self.entries):
             self._read(entry, deadline)
-            for section in reversed(entry.sections):
-                yield entry, section
+            for index in range(len(entry.sections) - 1, -1, -1):
+                yield entry, index
 
     def _read(self, entry: Entry, deadline: float | None) -> None:
         if deadline is not None and entry.read(deadline):
-            self.touch(entry)
+            self.touch()
 
-    def _make(self, sections: Iterator[tuple[Entry, Section]], height: int) -> None:
+    def _make(self, sections: Iterator[tuple[Entry, int]], height: int) -> None:
         """Lay out sections until they fill the height and one row more."""
         made = 0
-        for entry, section in sections:
-            made += len(self._lay_out(entry, section))
+        for entry, index in sections:
+            made += len(self._lay_out(entry, index))
             if made > height:
                 break
 
-    def _lay_out(self, entry: Entry, section: Section) -> list[Row]:
+    def _lay_out(self, entry: Entry, index: int) -> list[Row]:
+        section = entry.sections[index]
         if section.width != self.width:
             before = section.height(self.width)
             section.layout(self.width)
             if len(section.rows) != before:
-                self.touch(entry)
+                entry.touch(index)
+                self.touch()
             if section.wanted:
                 self.wanted.add(section.wanted)
         return section.rows
 
     def all_rows(self) -> Iterator[Row]:
         for entry in self.entries:
-            for section in entry.sections:
-                yield from self._lay_out(entry, section)
+            for index in range(len(entry.sections)):
+                yield from self._lay_out(entry, index)
 
 
 def _row_of_letter(rows: Sequence[Row], letter: int) -> int:

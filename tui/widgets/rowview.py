@@ -1,7 +1,7 @@
 """Draws the rows of a `Window`: frames, scrolling that keeps its place, and nothing twice."""
 
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.style import Style
 from textual import work
@@ -11,7 +11,6 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.transcript.code import load
@@ -19,6 +18,9 @@ from tui.transcript.flow import warm_up
 from tui.transcript.palette import Palette
 from tui.transcript.rows import BLANK, Row, Run
 from tui.transcript.window import Mark, Window
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
 
 FRAMES: Final = 15
 """Frames a second at most."""
@@ -64,7 +66,7 @@ class RowView(ScrollView, can_focus=True):
         self,
         *,
         name: str | None = None,
-        id: str | None = None,
+        id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
@@ -128,7 +130,7 @@ class RowView(ScrollView, can_focus=True):
         self._settle_soon()
 
     def _settle_soon(self) -> None:
-        """Have a slice of work done when the loop has had its turn (a call_later would not let it)."""
+        """Have a slice of work done after the loop had its turn: call_later gives it none."""
         if not self._settling:
             self._settling = True
             self.set_timer(_PAUSE, self._settle)
@@ -139,7 +141,7 @@ class RowView(ScrollView, can_focus=True):
         if not self.region:
             return
         before = self.window.height
-        more = self.window.settle(perf_counter() + _SLICE)
+        more = self.window.settle(perf_counter() + _SLICE, self._top)
         if self.window.wanted:
             self._load(self.window.wanted.pop())
         if self.window.height != before or self._outdated():
@@ -162,7 +164,7 @@ class RowView(ScrollView, can_focus=True):
     @work(thread=True)
     def _load(self, language: str) -> None:
         load(language)
-        self.app.call_from_thread(self._wake)
+        self.app.call_from_thread(self._wake)  # pyright: ignore[reportUnknownMemberType]
 
     # --- places ---
 
@@ -175,6 +177,18 @@ class RowView(ScrollView, can_focus=True):
     def following(self) -> bool:
         """Whether the view holds the bottom."""
         return self._following
+
+    @property
+    def top(self) -> int:
+        """The y of the first row in view."""
+        return self._top
+
+    def reveal(self, y: int) -> None:
+        """Scroll as little as needed to have row `y` in view."""
+        if y < self._top:
+            self.scroll_to(y=y, animate=False)
+        elif y >= self._top + self.room.height:
+            self.scroll_to(y=y - self.room.height + 1, animate=False)
 
     def follow(self) -> None:
         """Go to the bottom and hold it."""
@@ -192,10 +206,10 @@ class RowView(ScrollView, can_focus=True):
         """Take over a new height and place without laying out the screen again."""
         size = Size(self.room.width, self.window.height)
         if size != self.virtual_size:
-            self.set_reactive(Widget.virtual_size, size)
+            self.set_reactive(Widget.virtual_size, size)  # pyright: ignore[reportArgumentType]
         if y != self.scroll_offset.y:
-            self.set_reactive(Widget.scroll_y, float(y))
-            self.set_reactive(Widget.scroll_target_y, float(y))
+            self.set_reactive(Widget.scroll_y, y)  # pyright: ignore[reportArgumentType]
+            self.set_reactive(Widget.scroll_target_y, y)  # pyright: ignore[reportArgumentType]
         self._top, self._place = y, self.window.mark(y)
         if not self._following or perf_counter() - self._bar_drawn > _BAR_EVERY:
             self._draw_bar()
@@ -284,7 +298,8 @@ class RowView(ScrollView, can_focus=True):
         for line in changed:
             self._painted[line] = None
         width = self.size.width
-        self.refresh(*(Region(0, line, width, 1) for line in changed)) if changed else None
+        if changed:
+            self.refresh(*(Region(0, line, width, 1) for line in changed))
 
     def overlay(self) -> str:
         """Return what stands in the bottom right corner while the view is not at the bottom."""

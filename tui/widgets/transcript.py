@@ -29,17 +29,15 @@ from typing import ClassVar
 from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.geometry import Offset
 from textual.message import Message
-from textual.selection import Selection
 
 from tui.text import plain
 from tui.transcript.item import Item
 from tui.transcript.rows import Row
-from tui.widgets.rowview import RowView
+from tui.widgets.selecting import SelectableRows
 
 
-class Transcript(RowView):
+class Transcript(SelectableRows):
     """Shows a conversation, live or past."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -155,33 +153,16 @@ class Transcript(RowView):
         def control(self) -> "Transcript":
             return self.transcript
 
-    class CopyRequested(Message):
-        """Text is to be put on the clipboard."""
-
-        def __init__(self, transcript: "Transcript", text: str, what: str) -> None:
-            super().__init__()
-            self.transcript = transcript
-            self.text = text
-            self.what = what
-            """What it is, to say so: `selection`, `message`, or `python code`."""
-
-        @property
-        def control(self) -> "Transcript":
-            return self.transcript
-
     def __init__(
         self,
         *,
         name: str | None = None,
-        id: str | None = None,
+        id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._asked = False
         """Whether earlier messages were asked for and have not come."""
-        self._pivot: Offset | None = None
-        self._caret: Offset | None = None
-        self._line_wise = False
 
     # --- what is shown ---
 
@@ -198,7 +179,7 @@ class Transcript(RowView):
         entry = self.window.get(item.id)
         if entry is not None:
             entry.update(item)
-            self.window.touch(entry)
+            self.window.touch()
             self._wake()
 
     def extend_text(self, key: str, fragment: str) -> None:
@@ -252,15 +233,15 @@ class Transcript(RowView):
             self.post_message(self.EarlierWanted(self))
 
     def action_step(self, rows: int) -> None:
-        if self._caret is not None:
+        if self.selecting:
             self.action_extend(0, rows)
-        elif self._top + rows < 0:
+        elif self.top + rows < 0:
             self._ask()
         else:
-            self.scroll_to(y=self._top + rows, animate=False)
+            self.scroll_to(y=self.top + rows, animate=False)
 
     def action_page_up(self) -> None:
-        self.action_step(-max(1, self.room.height - 2)) if self._top else self._ask()
+        self.action_step(-max(1, self.room.height - 2)) if self.top else self._ask()
 
     def action_page_down(self) -> None:
         self.action_step(max(1, self.room.height - 2))
@@ -275,92 +256,22 @@ class Transcript(RowView):
     def action_message(self, step: int) -> None:
         """Bring the next or previous message to the top."""
         tops = self.window.tops[:-1]
-        further = [top for top in tops if (top > self._top if step > 0 else top < self._top)]
+        further = [top for top in tops if (top > self.top if step > 0 else top < self.top)]
         if further:
             self.scroll_to(y=further[0] if step > 0 else further[-1], animate=False)
-
-    # --- selecting ---
-
-    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """Return the original text of the selected rows, without frames and gutters."""
-        height = self.window.height
-        first = 0 if selection.start is None else self.row_of(selection.start.y)
-        last = height - 1 if selection.end is None else self.row_of(selection.end.y)
-        first, last = max(0, first), min(height - 1, last)
-        rows = self.window.rows(first, last - first + 1) if last >= first else []
-        pieces: list[str] = []
-        for number, row in enumerate(rows):
-            start = selection.start.x if selection.start and number == 0 else 0
-            stop = selection.end.x if selection.end and number == len(rows) - 1 else None
-            pieces += row.copied(start, stop), row.joint
-        return "".join(pieces[:-1]), "\n"
-
-    def _selected(self) -> str:
-        selection = self.text_selection
-        return "" if selection is None else (self.get_selection(selection) or ("", ""))[0]
-
-    def action_select_lines(self) -> None:
-        """Begin to select whole rows at the middle of the view, or stop."""
-        if self._caret is not None and self._line_wise:
-            self.action_unselect()
-            return
-        self._begin(self._top + min(self.room.height, self.window.height) // 2, line_wise=True)
-        self._show_selection()
-
-    def _begin(self, y: int, *, line_wise: bool) -> None:
-        self._line_wise = line_wise
-        self._pivot = self._caret = Offset(self.window.rows(y, 1)[0].start, self.line_of(y))
-
-    def action_extend(self, columns: int, rows: int) -> None:
-        if self._caret is None:
-            bottom = min(self._top + self.room.height, self.window.height) - 1
-            self._begin(max(0, bottom), line_wise=False)
-        caret = self._caret
-        if caret is None:
-            return
-        y = min(max(0, self.row_of(caret.y) + rows), max(0, self.window.height - 1))
-        row = self.window.rows(y, 1)[0]
-        x = min(max(row.start, caret.x + columns), row.stop)
-        self._caret = Offset(x, self.line_of(y))
-        if not self._top <= y < self._top + self.room.height:
-            self.scroll_to(y=y if y < self._top else y - self.room.height + 1, animate=False)
-        self._show_selection()
-
-    def _show_selection(self) -> None:
-        pivot, caret = self._pivot, self._caret
-        if pivot is None or caret is None:
-            return
-        selection = Selection.from_offsets(pivot, caret)
-        if self._line_wise and selection.start is not None and selection.end is not None:
-            last = self.window.rows(self.row_of(selection.end.y), 1)[0]
-            selection = Selection(Offset(0, selection.start.y), Offset(last.stop, selection.end.y))
-        self.screen.selections = {self: selection}
-
-    def action_unselect(self) -> None:
-        if self._caret is None and self.text_selection is None:
-            raise SkipAction
-        self._caret = self._pivot = None
-        self.screen.clear_selection()
-
-    def action_copy_selection(self) -> None:
-        text = self._selected()
-        if not text:
-            raise SkipAction
-        self.post_message(self.CopyRequested(self, text, "selection"))
-        self.action_unselect()
 
     # --- copying and folding ---
 
     def action_copy_near(self) -> None:
         """Copy the first code block in view, else the message the view begins with."""
-        if self._selected():
+        if self.selected_text():
             self.action_copy_selection()
             return
         row = next((shown.row for shown in self._shown if shown.row.code), None)
         if row is not None:
             self._copy_code(row)
             return
-        mark = self.window.mark(self._top + self.room.height // 2)
+        mark = self.window.mark(self.top + self.room.height // 2)
         if mark is not None:
             text = plain(mark.entry.body.text or mark.entry.item.body)
             self.post_message(self.CopyRequested(self, text, "message"))
@@ -372,7 +283,7 @@ class Transcript(RowView):
 
     def action_fold(self) -> None:
         """Open or close the nearest item that can be."""
-        middle = self._top + self.room.height // 2
+        middle = self.top + self.room.height // 2
         tops = self.window.tops
         folds = [
             (abs(top - middle), number)
@@ -386,7 +297,7 @@ class Transcript(RowView):
     def _fold(self, number: int) -> None:
         entry = self.window.entries[number]
         entry.fold()
-        self.window.touch(entry)
+        self.window.touch()
         self._wake()
 
     def on_click(self, event: events.Click) -> None:
@@ -403,6 +314,6 @@ class Transcript(RowView):
         elif shown.row.action == "earlier":
             self._ask()
         elif shown.row.action == "fold":
-            mark = self.window.mark(self._top + offset.y)
+            mark = self.window.mark(self.top + offset.y)
             if mark is not None:
                 self._fold(self.window.entries.index(mark.entry))
