@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import TextArea
 
 from store.errors import StoreError
-from tui import clipboard, themes
+from tui import clipboard, pasting, themes
 from tui.actions import Actions
 from tui.alt_digits import free_alt_digits
 from tui.drafts import Drafts, take_over
@@ -265,6 +265,7 @@ async def _run(app: ButlerApp) -> int:
 
 def run(options: Options) -> int:
     """Run the dashboard until the user leaves; its exit code."""
+    pasting.guard()
     with logging_to(options.places):
         return asyncio.run(_run(ButlerApp(options)))
 
