@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
 import msgspec
 
 from store.errors import StoreClosed, StoreError
-from store.events import AnyEvent, Entry, ReasoningDelta, TextDelta, encode
+from store.events import (
+    AnyEvent,
+    ApprovalAsked,
+    ApprovalGiven,
+    Entry,
+    PromptSubmitted,
+    ReasoningDelta,
+    SessionStarted,
+    TextDelta,
+    UsageReserved,
+    encode,
+)
 from store.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -25,6 +36,10 @@ _BATCH: Final = 1000
 """Events in one transaction, so that other processes get their turn."""
 _KEPT: Final = 20_000
 """Events held in memory while the disk takes none."""
+
+_INTENTS: Final = (SessionStarted, PromptSubmitted, UsageReserved, ApprovalAsked, ApprovalGiven)
+"""What must be on disk before anything follows from it. Whoever appends one waits, and goes no
+further if the disk refuses it. Every other event tells what has happened anyway."""
 
 Delta: TypeAlias = TextDelta | ReasoningDelta
 T = TypeVar("T")
@@ -90,6 +105,10 @@ class Item:
     @property
     def durable(self) -> bool:
         return self._event.durable
+
+    @property
+    def is_intent(self) -> bool:
+        return isinstance(self._event, _INTENTS)
 
     def extend(self, event: AnyEvent) -> bool:
         return self._run is not None and self._run.extend(event)
@@ -257,14 +276,14 @@ class Backlog:
                 append.ticket.resolve(tuple(item.seq or 0 for item in append.items))
 
     def failed(self, batch: Batch, error: BaseException, *, keep: bool) -> None:
-        """Tell the callers. What is not of the durable class is kept for a later try if `keep`."""
+        """Tell the callers. What has happened anyway is shown, and if `keep` tried again later."""
         with self._changed:
             for item in batch.items:
-                if not item.shown and not item.durable:
+                if not item.shown and not item.is_intent:
                     self.hub.publish(Entry(0, item.at, item.session, item.event))
                 self._release(item)
             if keep:
-                self._keep([item for item in batch.items if not item.durable])
+                self._keep([item for item in batch.items if not item.is_intent])
         for append in batch.appends:
             if append.ticket is not None:
                 append.ticket.fail(error)

@@ -63,8 +63,9 @@ class Journal:
             A ticket for their sequence numbers. A number is 0 if the event would have repeated
             what happens only once (see `store.projections.repeats`) and so was left out. The
             ticket raises `StoreUnwritable` or `StoreBusy` if the disk did not take the events.
-            Then those of the durable class are dropped, and the rest is kept in memory and
-            tried again.
+            Then intents (a session's start, a prompt, a question or an answer to one) are
+            dropped; whatever else there is has happened, so it is shown all the same, kept in
+            memory and tried again.
 
         Raises:
             StoreClosed: the store is closed.
@@ -75,7 +76,7 @@ class Journal:
     def show(self, session: str | None, *events: AnyEvent) -> None:
         """Let this process's subscribers see events that are not written.
 
-        For one case: the disk takes nothing, and the screen must still learn that a reply ended.
+        For one case: the disk takes no prompt, and the screen must say so in the transcript.
         """
         at = milliseconds()
         self._backlog.show([Entry(0, at, session, event) for event in events])

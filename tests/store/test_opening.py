@@ -176,10 +176,18 @@ def test_a_locked_store_is_a_sentence_and_later_writes_go_through(store: Store) 
                 write(impatient, "s", prompt("refused"))
             with pytest.raises(StoreBusy, match="locked by another program"):
                 write(impatient, None, gauge(50))
+            with pytest.raises(StoreBusy, match="locked by another program"):
+                write(impatient, "s", settled("v1"), finished("said all the same"))
             assert impatient.sessions.list() == [], "readers don't mind"
             other.execute("ROLLBACK")
         write(impatient, "s", prompt("accepted"))
-        assert events(impatient.journal.read("s", house=True)) == [gauge(50), prompt("accepted")]
+        assert events(impatient.journal.read("s", house=True)) == [
+            gauge(50),
+            settled("v1"),
+            finished("said all the same"),
+            prompt("accepted"),
+        ]
+        assert impatient.ledger.used(since=0).requests == 1
 
 
 def test_a_store_that_another_program_keeps_for_itself_is_busy(folder: Path) -> None:

@@ -1,12 +1,15 @@
 """Listening to the journal."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from store.errors import StoreClosed
+from store.errors import StoreBusy, StoreClosed
 from store.events import AnyEvent, Entry, Note, TextDelta
 from store.opening import Store
 from tests.store.samples import (
@@ -39,7 +42,6 @@ async def test_events_that_need_no_disk_are_heard_at_once_and_durable_ones_after
         ticket = store.journal.append("s", finished())
         heard = await hear(subscription, until(finished()))
         assert [entry.seq for entry in heard] == [0, 2]
-        assert ticket.done
         assert await ticket == (2,)
 
 
@@ -180,6 +182,25 @@ async def test_a_loop_that_is_gone_disturbs_nobody(store: Store) -> None:
     async with store.journal.subscribe("s") as subscription:
         store.journal.append("s", prompt())
         assert events(await hear(subscription, bool)) == [prompt()]
+
+
+async def test_what_the_disk_refuses_is_heard_if_it_has_happened_anyway(folder: Path) -> None:
+    with Store.open(folder, patience=0.1) as store:
+        async with store.journal.subscribe("s") as subscription:
+            await subscription.start
+            with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                refused = store.journal.append("s", prompt("refused"), reply_started())
+                over = store.journal.append("s", finished())
+                heard = await hear(subscription, until(finished()))
+                for ticket in (refused, over):
+                    with pytest.raises(StoreBusy):
+                        await ticket
+                other.execute("ROLLBACK")
+            assert events(heard) == [reply_started(), finished()]
+            await store.journal.append("s", prompt("accepted"))
+            assert events(await hear(subscription, bool)) == [prompt("accepted")]
+        assert events(store.journal.read("s")) == [reply_started(), finished(), prompt("accepted")]
 
 
 async def test_shown_events_reach_the_screen_and_never_the_disk(store: Store) -> None:
