@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from router.config import Account, Config
@@ -25,6 +25,9 @@ class Connections:
         self._environ = environ
         self._open: dict[str, Model] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._preparing: dict[str, Callable[[], Awaitable[None]]] = {}
+        self.on_progress: Callable[[str, str], None] = lambda _account, _sentence: None
+        """Told how far an account's model is that has to be fetched or loaded first."""
 
     def adopt(self, config: Config) -> None:
         """Go on with a configuration that has accounts added."""
@@ -71,11 +74,15 @@ class Connections:
                 if account is None:
                     raise Missing(f"No account is called {name!r}; name it under [accounts].")
                 self._open[name] = await self._connect(name, account)
-            return self._open[name]
+            model = self._open[name]
+        # Outside the lock, and before anybody's clock runs: a first use may fetch 98 MB.
+        if name in self._preparing:
+            await self._preparing[name]()
+        return model
 
     async def _connect(self, name: str, account: Account) -> Model:
         if account.wire == "embedded":
-            return await asyncio.to_thread(self._embedded, account)
+            return await asyncio.to_thread(self._embedded, name, account)
         key = await asyncio.to_thread(find_key, name, account, self._environ, self._places)
         if key is None and needs_key(account):
             raise BadKey(f"There is no key for {name}; run: butler init")
@@ -94,20 +101,23 @@ class Connections:
             )
         )
 
-    def _embedded(self, account: Account) -> Model:
+    def _embedded(self, name: str, account: Account) -> Model:
         from router.providers.embedded import EmbeddedModel
 
-        return EmbeddedModel(
+        model = EmbeddedModel(
             gguf=Path(account.gguf).expanduser() if account.gguf else None,
             folder=self._places.data,
             log=self._places.state / "embedded.log",
             threads=None,
             context=account.context or 4096,
-            on_progress=None,
+            on_progress=lambda progress: self.on_progress(name, str(progress)),
         )
+        self._preparing[name] = model.ready
+        return model
 
     async def aclose(self) -> None:
         models, self._open = list(self._open.values()), {}
+        self._preparing.clear()
         for result in await asyncio.gather(*(m.aclose() for m in models), return_exceptions=True):
             if isinstance(result, Exception):
                 log.warning("a connection did not close: %r", result)

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 
 _RESTING: Final = frozenset({"cooling", "exhausted", "probing"})
+_PROGRESS_MS: Final = 1_000
 _ROLL_MS: Final = 60_000
 _PROBE_MS: Final = 60_000
 """How long one request may be the only one to try a model again."""
@@ -47,6 +48,7 @@ class Keeper:
         self._policy = policy
         self._catalogue = catalogue
         self._zone = zone
+        self._progressed = 0
         self.ready: frozenset[str] = frozenset()
         self.house = House()
         for entry in store.journal.house_at():
@@ -99,6 +101,17 @@ class Keeper:
         known = self.house.health.get(str(ref))
         if known is not None and known.state == "probing":
             self._health(ref, "cooling", known.reason, now_ms(), known.failures)
+
+    def progress(self, account: str, sentence: str) -> None:
+        """Show how far the account's models are that are being fetched or loaded: at most once
+        a second, the rest is noise in the journal."""
+        now = now_ms()
+        if now - self._progressed < _PROGRESS_MS:
+            return
+        self._progressed = now
+        for _, ref in self.config.ladder():
+            if ref.account == account:
+                self._health(ref, "unknown", sentence)
 
     def succeeded(self, ref: ModelRef) -> None:
         known = self.house.health.get(str(ref))

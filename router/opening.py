@@ -48,6 +48,7 @@ def open_services(
     policy = shipped()
     keeper = Keeper(config, store, policy, catalogue, zone_of(config))
     connections = Connections(config, places, environ)
+    connections.on_progress = keeper.progress
     return Services(config, store, policy, keeper, connections, catalogue, workspace)
 
 

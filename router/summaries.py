@@ -15,7 +15,7 @@ from router.services import Services
 from router.view import View
 from store.events import Candidate, Note, SessionStarted, SessionState, Tier
 
-_OUTPUT: Final = 700
+_OUTPUT: Final = 400
 """Tokens of a summary."""
 _SHARE: Final = 0.6
 """Part of the window a piece may take: room for the instruction, the answer and an estimate that
