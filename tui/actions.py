@@ -81,9 +81,7 @@ class Actions:
                 pins = replace(pins, tier="T4", model=None)
             case _:
                 pass
-        self._screen.history.add(draft.text)
-        background = slash.name == "sum"
-        self._screen.send(Draft(slash.arguments, draft.pieces), pins, background=background)
+        self._screen.send(draft, slash.arguments, pins, background=slash.name == "sum")
 
     def _pin(self, pins: Pins, sentence: str) -> None:
         self._screen.next_pins = pins

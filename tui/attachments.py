@@ -46,10 +46,11 @@ def read_mentioned(text: str, workspace: Path) -> Mentioned:
     """
     pieces: dict[Path, Attachment] = {}
     remarks: list[str] = []
-    for name in _mentions(text):
-        path = _found(name, workspace)
-        if path is None or path in pieces:
+    for mention in _mentions(text):
+        found = _found(mention, workspace)
+        if found is None or found[1] in pieces:
             continue
+        name, path = found
         content, replaced = _read(path, name)
         pieces[path] = Attachment(sanitise_line(name), content)
         if replaced:
@@ -62,11 +63,12 @@ def _mentions(text: str) -> Iterator[str]:
         yield match[1] or match[2]
 
 
-def _found(name: str, workspace: Path) -> Path | None:
+def _found(name: str, workspace: Path) -> tuple[str, Path] | None:
+    """The file a mention means, and its name without the punctuation that follows it."""
     for candidate in (name, name.rstrip(".,;:!?)]}'\"")):
         path = workspace / Path(candidate).expanduser()
         if candidate and path.is_file():
-            return path
+            return candidate, path
     if (workspace / Path(name).expanduser()).is_dir():
         raise UnreadableFile(f"@{name} is a folder: name a file in it.")
     if "/" in name or re.search(r"\w\.\w{1,8}[.,;:!?)]*$", name):

@@ -47,6 +47,9 @@ class Letter:
 
     session: Callable[[], str]
     draft: Draft
+    """As it was typed: this comes back if it can't be sent."""
+    text: str
+    """What is sent of it, less the command it began with."""
     pins: Pins
     background: bool = False
     """Whether it is work for a session of its own."""
@@ -98,9 +101,9 @@ class Outbox:
 
     async def _send(self, letter: Letter) -> None:
         draft, pins = letter.draft, letter.pins
-        mentioned = await asyncio.to_thread(read_mentioned, draft.text, self._workspace)
+        mentioned = await asyncio.to_thread(read_mentioned, letter.text, self._workspace)
         prompt = Prompt(
-            text=draft.text,
+            text=letter.text,
             attachments=(*draft.pieces, *mentioned.pieces),
             tier=pins.tier,
             model=pins.model,

@@ -123,7 +123,7 @@ def _announcement(message: Message) -> Item:
     return Item(
         id=message.id,
         kind="announcement",
-        title=f"{look.glyph} {KIND[message.kind]} {message.title} · {look.word}",
+        title=f"{look.glyph} {KIND[message.kind]} {look.word} · {message.title}",
         right=" · ".join(part for part in costs if part),
         body=str(message.text),
         state=_ended(message.outcome),

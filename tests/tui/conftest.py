@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from router.config import Account, Config, ModelRef, TimeLimits
@@ -113,11 +114,11 @@ async def until(pilot: Pilot[int], seen: Callable[[], object], seconds: float = 
     """Let the app run until `seen()`, or fail."""
     end = time.monotonic() + seconds
     while not seen():
-        assert time.monotonic() < end, "it never came"
+        assert time.monotonic() < end, f"it never came:\n{on_screen(pilot.app)}"
         await pilot.pause(0.02)
 
 
-def on_screen(app: ButlerApp) -> str:
+def on_screen(app: App[int]) -> str:
     """What a person would read."""
     width = app.size.width
     strips = app.screen._compositor.render_strips(app.size)

@@ -16,9 +16,7 @@ NEAR_GUARD = GUARD + 0.05
 def decided(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What the screen was asked to decide. There is no engine behind it here."""
     heard: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        CardDock, "post_message", _heard(heard, CardDock.post_message)
-    )
+    monkeypatch.setattr(CardDock, "post_message", _heard(heard, CardDock.post_message))
     return heard
 
 

@@ -94,6 +94,8 @@ async def test_cancelling_a_task_asks_first(shown: Shown) -> None:
         assert "Press x again" in on_screen(app)
         assert app.chat.tasks.chosen is not None
         assert app.chat.tasks.chosen.session == "sum1"
+        assert app.chat.tasks.has_focus
+        assert app.chat.active == "chat1"
 
 
 async def test_a_narrow_screen_has_the_house_in_a_line_and_the_tasks_behind_a_key(

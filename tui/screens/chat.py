@@ -116,16 +116,17 @@ class ChatScreen(HouseScreen):
         if slash is not None:
             self.actions.run(slash, draft)
         else:
-            self.history.add(draft.text)
-            self.send(draft, self.next_pins)
+            self.send(draft, draft.text, self.next_pins)
 
-    def send(self, draft: Draft, pins: Pins, *, background: bool = False) -> None:
-        """Send to the chat; the prompt is empty again at once. What was pinned for one prompt only
-        is used up."""
+    def send(self, draft: Draft, text: str, pins: Pins, *, background: bool = False) -> None:
+        """Send `text`, out of what is typed, to the chat. The prompt is empty again at once; what
+        was pinned for one prompt only is used up."""
         chat = self.deck.chat
         session = (lambda: chat) if chat else (lambda: self.live.deck.chat)
-        letter = Letter(session=session, draft=draft, pins=pins, background=background)
-        self._outbox.put(letter)
+        self.history.add(draft.text)
+        self._outbox.put(
+            Letter(session=session, draft=draft, text=text, pins=pins, background=background)
+        )
         self.prompt.draft = Draft()
         self.next_pins = self.next_pins.used()
         self.activate(chat)

@@ -12,6 +12,10 @@ from tui.widgets.tiers import health_of, serving
 from tui.wording import BAND, HEALTH, KIND, LOUD, QUIET, SESSION
 
 
+_TITLE = 40
+"""Cells of a title in the header."""
+
+
 class Header(Part):
     """Whose house it is, where it works, and what the tab shown is about."""
 
@@ -33,7 +37,8 @@ def about(view: View, pins: Sequence[str]) -> Content:
     """Title, state and who answers, for the header."""
     parts: list[tuple[str, str]] = []
     if view.title:
-        parts.append((sanitise_line(view.title), "bold"))
+        title = Content(sanitise_line(view.title)).truncate(_TITLE, ellipsis=True)
+        parts.append((title.plain, "bold"))
     if view.kind != "chat":
         look = SESSION[view.state]
         parts.append((f"{KIND[view.kind]} {look.glyph} {look.word}", look.style))

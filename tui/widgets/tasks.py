@@ -30,18 +30,21 @@ class TaskList(Part, can_focus=True):
         Binding("r", "retry", "Retry", show=False),
     ]
 
-    class Opened(Message):
-        """The user wants to see a task."""
+    class Wish(Message):
+        """Something is wanted of a task."""
 
         def __init__(self, session: str) -> None:
             super().__init__()
             self.session = session
 
-    class CancelWanted(Opened):
-        """The user wants a task stopped; not yet confirmed."""
+    class Opened(Wish):
+        """To be seen."""
 
-    class RetryWanted(Opened):
-        """The user wants a task that has ended badly to run again."""
+    class CancelWanted(Wish):
+        """To be stopped; not yet confirmed."""
+
+    class RetryWanted(Wish):
+        """To run again, after it has ended badly."""
 
     def __init__(self) -> None:
         super().__init__(id="tasks")

@@ -1,0 +1,189 @@
+"""The whole program but for the terminal: key, engine, journal, fold, screen."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from store.events import PromptSubmitted
+from store.opening import Store
+from tests.servers.scripted import Script, Scripted, sse
+from tests.tui.conftest import home_config, on_screen, running, until
+from tui.app import ButlerApp
+from tui.drafts import Draft
+
+
+def chunk(text: str, **more: object) -> dict[str, object]:
+    delta = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "small"} | delta
+
+
+def answer(*texts: str) -> Script:
+    end = chunk("") | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    usage = chunk("") | {
+        "choices": [],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14},
+    }
+    return Script(sse(*map(chunk, texts), end, usage) + b"data: [DONE]\n\n")
+
+
+def unfinished(*texts: str) -> Script:
+    return Script(sse(*map(chunk, texts)), ending="hang")
+
+
+def typed(app: ButlerApp, text: str) -> None:
+    app.chat.prompt.draft = Draft(text)
+
+
+async def test_what_is_typed_before_the_engine_is_ready_is_sent_when_it_is(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(answer("Four", ", of course."))
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        typed(app, "2 + 2?")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Four, of course." in on_screen(app))
+        screen = on_screen(app)
+        assert "via T4 · small" in screen or "via T2 · small" in screen
+        assert "2 + 2?" in screen
+        assert app.chat.prompt.area.text == ""
+
+
+async def test_escape_interrupts_and_keeps_what_had_come(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(unfinished("The beginning of"))
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        typed(app, "tell me")
+        await pilot.press("enter")
+        await until(pilot, lambda: "The beginning of" in on_screen(app))
+        assert "esc interrupt" in on_screen(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "cancelled" in on_screen(app))
+        assert "The beginning of" in on_screen(app)
+        await asyncio.wait_for(scripted.visits[0].gone.wait(), 5)
+
+
+async def test_a_file_that_is_not_there_is_named_and_the_text_comes_back(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(answer("never asked"))
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        typed(app, "/sum @missing.md")
+        await pilot.press("enter")
+        await until(pilot, lambda: "There is no file missing.md" in on_screen(app))
+        assert app.chat.prompt.area.text.startswith("/sum @missing.md")
+        assert scripted.visits == []
+
+
+async def test_a_summary_runs_in_a_tab_of_its_own_and_is_announced(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(answer("It is about a fox."))
+    (tmp_path / "fox.md").write_text("The fox is quick. " * 50)
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        typed(app, "/sum @fox.md ")
+        await pilot.press("enter")
+        await until(pilot, lambda: "✓ sum done · fox.md" in on_screen(app))
+        assert app.chat.active == app.chat.deck.chat
+        assert len(app.chat.open_tabs) == 2
+        await pilot.press("alt+2")
+        await until(pilot, lambda: "It is about a fox." in on_screen(app))
+        row = next(line for line in on_screen(app).splitlines() if "✓ sum" in line)
+        assert "T2" in row
+
+
+async def test_a_running_task_is_cancelled_from_the_list_on_the_second_press(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(unfinished("So far"))
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        typed(app, "/sum " + "words " * 60)
+        await pilot.press("enter")
+        await until(pilot, lambda: "▶ runs" in on_screen(app))
+        await pilot.press("ctrl+t", "x")
+        assert "x again" in on_screen(app)
+        await pilot.press("x")
+        await until(pilot, lambda: "cancelled" in on_screen(app))
+
+
+async def test_a_draft_outlives_the_program_and_so_does_the_chat(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(answer("An answer to keep."))
+    config = home_config(scripted)
+    async with running(tmp_path, config) as (app, pilot):
+        typed(app, "a question")
+        await pilot.press("enter")
+        await until(pilot, lambda: "An answer to keep." in on_screen(app))
+        typed(app, "half a thou")
+        await pilot.pause()
+    drafts = list((tmp_path / "home" / "state").glob("draft-*.json"))
+    assert [path.stat().st_mode & 0o777 for path in drafts] == [0o600]
+    async with running(tmp_path, config, resume_last=True) as (app, pilot):
+        await until(pilot, lambda: "An answer to keep." in on_screen(app))
+        await until(pilot, lambda: app.chat.prompt.area.text == "half a thou")
+
+
+async def test_copying_the_last_answer_and_one_of_its_blocks(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    text = "Look:\n\n```python\nprint(1)\n```\n\nand\n\n```\nplain\n```\n"
+    scripted.play(answer(text))
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        typed(app, "show me")
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: "esc interrupt" not in on_screen(app) and "plain" in on_screen(app)
+        )
+        for command, copied in (("/copy", text), ("/copy 2", "plain"), ("/copy 1", "print(1)")):
+            typed(app, command)
+            await pilot.press("enter")
+            await until(pilot, lambda copied=copied: app.clipboard == copied)
+        typed(app, "/copy 7")
+        await pilot.press("enter")
+        await until(pilot, lambda: "has 2 code blocks" in on_screen(app))
+
+
+async def test_sessions_are_found_by_what_was_said_and_opened(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(answer("Red pandas climb."), answer("Something else."))
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        typed(app, "about pandas")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Red pandas climb." in on_screen(app))
+        typed(app, "/new")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Red pandas climb." not in on_screen(app))
+        typed(app, "/sessions climb")
+        await pilot.press("enter")
+        await until(pilot, lambda: "about pandas" in on_screen(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Red pandas climb." in on_screen(app))
+
+
+async def test_a_broken_store_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+    data = tmp_path / "home" / "data"
+    data.parent.mkdir()
+    data.write_text("a file where a folder should be")
+    app_ended: list[ButlerApp] = []
+    with pytest.raises(AssertionError, match="never came"):
+        async with running(tmp_path, home_config(Scripted(port=1))) as (app, pilot):
+            app_ended.append(app)
+            await until(pilot, lambda: False, 1.5)
+    assert app_ended[0].return_code == 1
+
+
+async def test_a_prompt_is_on_disk_before_it_is_gone_from_the_draft(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(answer("ok"))
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        typed(app, "keep me")
+        await pilot.press("enter")
+        await until(pilot, lambda: "ok" in on_screen(app))
+        chat = app.chat.deck.chat
+    with Store.open(tmp_path / "home" / "data") as store:
+        events = [entry.event for entry in store.journal.read(chat)]
+    assert [e.text for e in events if isinstance(e, PromptSubmitted)] == ["keep me"]
