@@ -30,6 +30,7 @@ from store.events import (
     ConfigurationApplied,
     Entry,
     Event,
+    ForecastChanged,
     GaugeChanged,
     HealthChanged,
     HistorySummarized,
@@ -84,6 +85,10 @@ def fold_house(house: House, event: AnyEvent) -> House:
             return replace(house, tiers=event.tiers, hint=event.hint, gauges=left)
         case GaugeChanged():
             return replace(house, gauges={**house.gauges, event.gauge.key: event.gauge})
+        case ForecastChanged():
+            return replace(house, forecasts={**house.forecasts, event.gauge: event})
+        case ThresholdCrossed():
+            return replace(house, told={**house.told, event.subject: event})
         case BandChanged():
             return replace(house, band=event.after, percent=event.percent, binds=event.binds)
         case HealthChanged():

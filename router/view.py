@@ -12,12 +12,14 @@ from store.events import (
     ApprovalAsked,
     Attachment,
     Band,
+    ForecastChanged,
     Gauge,
     HealthState,
     Level,
     RouteDecided,
     SessionKind,
     SessionState,
+    ThresholdCrossed,
     Tier,
     TierInfo,
     Usage,
@@ -175,6 +177,10 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     gauges: dict[str, Gauge] = msgspec.field(default_factory=dict)
     health: dict[str, ModelHealth] = msgspec.field(default_factory=dict)
     """By `account/model`."""
+    forecasts: dict[str, ForecastChanged] = msgspec.field(default_factory=dict)
+    """By gauge. The panel's line is that of the gauge that `binds`."""
+    told: dict[str, ThresholdCrossed] = msgspec.field(default_factory=dict)
+    """By subject: the latest mark that the user was told of."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,10 +24,13 @@ from store.events import (
     SessionState,
     SessionStateChanged,
     SessionTitled,
+    ThresholdCrossed,
     Tier,
     UsageReleased,
     UsageReserved,
     UsageSettled,
+    decode,
+    tag_of,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ _ASK: Final = (
     "ON CONFLICT (approval) DO NOTHING"
 )
 _GIVE: Final = "UPDATE approvals SET given_seq = ? WHERE approval = ?"
+_LATEST: Final = "SELECT body FROM events WHERE subject = ? ORDER BY seq DESC LIMIT 1"
 _IS_GIVEN: Final = "SELECT 1 FROM approvals WHERE approval = ? AND given_seq IS NOT NULL"
 
 
@@ -87,8 +91,16 @@ def repeats(connection: sqlite3.Connection, event: AnyEvent) -> bool:
             return not usage.is_open(connection, event.reservation)
         case ApprovalGiven():
             return connection.execute(_IS_GIVEN, (event.approval,)).fetchone() is not None
+        case ThresholdCrossed():
+            return _told(connection, event)
         case _:
             return False
+
+
+def _told(connection: sqlite3.Connection, event: ThresholdCrossed) -> bool:
+    row = connection.execute(_LATEST, (event.subject,)).fetchone()
+    known = None if row is None else decode(tag_of(event), row[0])
+    return isinstance(known, ThresholdCrossed) and event.repeats(known)
 
 
 def project(transaction: "Transaction", entry: Entry) -> None:
