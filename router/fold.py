@@ -47,6 +47,7 @@ from store.events import (
     SessionStateChanged,
     SessionTitled,
     TextDelta,
+    ThresholdCrossed,
     ToolCalled,
     ToolReturned,
 )
