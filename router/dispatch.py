@@ -163,10 +163,7 @@ class _Run:
             self._problems.append((candidate.tier, "is being tried again by another request"))
             return None
         for _ in range(_STEPS):
-            ended = await self._attempt(candidate, room=1.0)
-            if isinstance(ended.failure, ContextTooLong) and not ended.text:
-                # Our estimate was too low for this model's vocabulary: once more with less.
-                ended = await self._attempt(candidate, room=0.5)
+            ended = await self._fitted(candidate)
             self._count(ended)
             if ended.cancelled:
                 self._desk.keeper.unprobe(ref)
@@ -211,13 +208,24 @@ class _Run:
         self._say(ToolReturned(reply=reply, call=call.call, text=acted.text, failed=acted.failed))
         return ToolResultPart(call.call, call.name, acted.text, acted.failed)
 
-    async def _attempt(self, candidate: Candidate, room: float) -> Ended:
+    async def _fitted(self, candidate: Candidate) -> Ended:
+        """An attempt with as much history as fits by our estimate. Where the model says that it
+        is too much, once more with half of it, if there is anything that can be left out."""
         ref = ModelRef(candidate.account, candidate.model)
         local = candidate.tier == "T4"
         context = self._desk.catalogue.facts(ref).context
         wanted = self._desk.config.settings(ref).max_output or self._call.max_output
         output = min(wanted, context // 2)
-        fitted = self._call.prepare(int((context - output - _SPARE) * room), local)
+        fitted = self._call.prepare(context - output - _SPARE, local)
+        ended = await self._attempt(candidate, fitted, output)
+        if isinstance(ended.failure, ContextTooLong) and not ended.text:
+            less = self._call.prepare(fitted.tokens // 2, local)
+            if less.messages != fitted.messages:
+                ended = await self._attempt(candidate, less, output)
+        return ended
+
+    async def _attempt(self, candidate: Candidate, fitted: Fitted, output: int) -> Ended:
+        ref = ModelRef(candidate.account, candidate.model)
         messages = (*fitted.messages, *self._extra)
         request = Request(
             model=candidate.model,
