@@ -55,6 +55,9 @@ _LEASE_MS: Final = 15 * 60_000
 _SHORTEST: Final = 256
 """Tokens below which a lowered output limit makes no useful answer."""
 
+_TOOLS: Final = 512
+"""Tokens at most that services add of their own to tell a model how to call tools."""
+
 _PHRASES: Final[dict[type[Failure], str]] = {
     Overloaded: "overloaded",
     RateLimited: "rate limited",
@@ -124,7 +127,11 @@ class _Running:
         self._length = attempt.offset
         self._joint = Joint(attempt.partial)
         self._output = attempt.request.max_output_tokens
+        self._received = 0
+        """Characters of text, also of what is trimmed as a repetition."""
         self._reasoned = 0
+        self._accepted = False
+        """Whether the service began to answer, so that it may bill what it did."""
         self._usage: Usage | None = None
 
     async def run(self) -> Ended:
@@ -163,8 +170,10 @@ class _Running:
         request = replace(self._attempt.request, max_output_tokens=self._output)
         stream = model.stream(request)
         async for chunk in limited(stream, first, limits.silence):
+            self._accepted = True
             match chunk:
                 case Text(text=text):
+                    self._received += len(text)
                     self._heard(self._joint.feed(text))
                 case Reasoning(text=text):
                     self._thought(text)
@@ -178,6 +187,10 @@ class _Running:
                     self._ended.calls.append(call)
         if not self._ended.stop_reason:
             raise BrokenStream("ended without its end")
+        if self._ended.calls and not request.tools:
+            self._ended.calls = []  # invented: nobody waits for them
+            if not self._received:
+                raise BrokenStream("called a tool instead of answering, though none was offered")
 
     def _heard(self, text: str) -> None:
         if not text:
@@ -234,7 +247,8 @@ class _Running:
     def _worst_input(self) -> int:
         request = self._attempt.request
         system = len(request.system.encode("utf-8", "replace"))
-        return system + sum(_bytes(message) for message in request.messages)
+        tools = len(msgspec.json.encode(request.tools)) + _TOOLS if request.tools else 0
+        return system + tools + sum(_bytes(message) for message in request.messages)
 
     def _affordable(self, limit: Limit, left: float) -> int:
         """Tokens of output that fit beside the input into what a budget has left."""
@@ -250,12 +264,10 @@ class _Running:
 
     def _settle(self) -> None:
         """Book what the service counted, or what we can tell if it never said."""
-        usage = self._usage
-        nothing = usage is None and not self._text and not self._ended.cancelled
-        if nothing and _never_served(self._ended.failure):
+        if self._usage is None and not self._accepted and _turned_away(self._ended.failure):
             self._say(UsageReleased(reservation=self._reservation))
             return
-        usage = usage or self._estimate()
+        usage = self._used()
         cost = self._desk.catalogue.cost(self._ref, usage)
         self._ended.usage, self._ended.cost = usage, cost
         self._say(
@@ -270,11 +282,22 @@ class _Running:
             )
         )
 
+    def _used(self) -> Usage:
+        """What the service counted. A stream that broke off was counted in part at most: then
+        what was seen of the output is more than what was told of it."""
+        seen = self._estimate()
+        told = self._usage
+        if told is None:
+            return seen
+        if self._ended.stop_reason or told.output >= seen.output:
+            return told
+        return replace(told, output=seen.output, estimated=True)
+
     def _estimate(self) -> Usage:
         request = self._attempt.request
         parts = [part for message in request.messages for part in message.parts]
         given = sum(estimate(part.text) for part in parts if isinstance(part, TextPart))
-        written = (sum(map(len, self._text)) + self._reasoned) // 3
+        written = (self._received + self._reasoned) // 3
         return Usage(input=given + estimate(request.system), output=written, estimated=True)
 
     def _say(self, event: AnyEvent) -> None:
@@ -286,8 +309,8 @@ def _named(limit: Limit) -> str:
     return f"{whose}: {limit.amount:g} {limit.unit}"
 
 
-def _never_served(failure: Failure | None) -> bool:
-    """Whether the service turned the request away, so that nothing can have been spent."""
+def _turned_away(failure: Failure | None) -> bool:
+    """Whether the service did nothing for the request, so that nothing can have been spent."""
     return failure is not None and not isinstance(failure, (BrokenStream, TimedOut))
 
 
