@@ -41,7 +41,7 @@ def after(failure: Failure, times: int, now: int) -> Verdict | None:
 
     A longer wait that the service asked for wins over the steps.
     """
-    if isinstance(failure, BadKey):
+    if isinstance(failure, BadKey) or failure.unpaid:
         return Verdict("off", None)
     if isinstance(failure, Missing):
         return Verdict("missing", None)

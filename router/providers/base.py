@@ -145,6 +145,7 @@ class Failure(Exception):
         retry_after: float | None = None,
         headers: Mapping[str, str] | None = None,
         usage: Usage | None = None,
+        unpaid: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -152,6 +153,8 @@ class Failure(Exception):
         self.headers = dict(headers or {})
         self.usage = usage
         """Tokens the service had already counted before it failed, or `None`."""
+        self.unpaid = unpaid
+        """Whether it lasts until somebody pays (402), rather than until a window resets."""
 
 
 class Overloaded(Failure):

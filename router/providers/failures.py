@@ -138,7 +138,10 @@ def failure_of(connection: Connection, trouble: Trouble) -> Failure:
     waits = [wait for wait in (asked_wait(trouble.headers), trouble.wait) if wait is not None]
     wait = max(waits) if waits and kind in {Overloaded, RateLimited, QuotaSpent} else None
     return kind(
-        _sentence(connection, trouble, kind, wait), retry_after=wait, headers=trouble.headers
+        _sentence(connection, trouble, kind, wait),
+        retry_after=wait,
+        headers=trouble.headers,
+        unpaid=kind is QuotaSpent and trouble.status == 402,
     )
 
 
