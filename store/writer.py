@@ -23,6 +23,9 @@ _LAST: Final = "SELECT coalesce(max(seq), 0) FROM events"
 _WAL_KEPT: Final = 8 * 1024 * 1024
 _CHECKPOINT: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 
+_HURRY: Final = "PRAGMA busy_timeout = 500"
+"""Milliseconds; nobody who quits wants to wait for what can be left undone."""
+
 T = TypeVar("T")
 
 
@@ -90,6 +93,7 @@ class Writer(threading.Thread):
 
     def _leave(self) -> None:
         try:
+            self._connection.execute(_HURRY)
             if self._announced:
                 self._transact(self._withdraw, durable=False)
             self._connection.execute(_CHECKPOINT)

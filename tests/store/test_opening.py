@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -268,6 +269,18 @@ def test_health_tells_size_and_soundness(store: Store) -> None:
     assert health.size > 0
     assert health.wal_size > 0
     assert health.sqlite_version == sqlite3.sqlite_version
+
+
+def test_closing_does_not_wait_for_another_programs_lock(store: Store) -> None:
+    write(store, "s", started())
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        store.close()
+        assert time.monotonic() - begun < 3
+        other.execute("ROLLBACK")
+    with Store.open(store.path.parent) as again:
+        assert again.sessions.list()
 
 
 def test_closing_leaves_one_file(folder: Path) -> None:
