@@ -18,27 +18,34 @@ async def check_tiers(services: Services, *, online: bool) -> list[TierCheck]:
 async def _check(services: Services, tier: Tier, ref: ModelRef, *, online: bool) -> TierCheck:
     if ref.account not in services.keeper.ready:
         return _line(tier, ref, "no key", "butler init")
+    wire = services.config.accounts[ref.account].wire
+    if wire == "embedded":
+        return await _embedded(services, tier, ref)
     if not online:
-        return await _offline(services, tier, ref)
+        return _line(tier, ref, "has what it needs", ready=True)
     try:
         model = await services.connections.model(ref.account)
         names = await model.models()
     except Failure as failure:
         return _line(tier, ref, str(failure), _remedy(failure, services, ref))
-    if (
-        names
-        and ref.model not in names
-        and services.config.accounts[ref.account].wire != "embedded"
-    ):
+    if names and ref.model not in names:
         return _line(tier, ref, f"{ref.account} offers no {ref.model}", "butler config edit")
     return _line(tier, ref, "answers", ready=True)
 
 
-async def _offline(services: Services, tier: Tier, ref: ModelRef) -> TierCheck:
-    missing = await asyncio.to_thread(services.connections.lacks, ref.account)
-    if missing:
-        return _line(tier, ref, missing, "butler ask hello", ready=True)
-    return _line(tier, ref, "has what it needs", ready=True)
+async def _embedded(services: Services, tier: Tier, ref: ModelRef) -> TierCheck:
+    """Its engine and its file, without loading or fetching the model."""
+    from router.providers.embedded import check_engine
+
+    try:
+        await check_engine()
+    except Missing as missing:
+        return _line(tier, ref, str(missing))
+    lacking = await asyncio.to_thread(services.connections.lacks, ref.account)
+    if not lacking:
+        return _line(tier, ref, "has what it needs", ready=True)
+    fetched = services.config.accounts[ref.account].gguf is None
+    return _line(tier, ref, lacking, "butler ask hello" if fetched else "", ready=fetched)
 
 
 def _remedy(failure: Failure, services: Services, ref: ModelRef) -> str:

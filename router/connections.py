@@ -49,6 +49,8 @@ class Connections:
         account = self._config.accounts[name]
         if account.wire != "embedded" or self.at_hand(name):
             return ""
+        if account.gguf:
+            return f"its model file {account.gguf} is not there"
         return "its model file is fetched on first use (98 MB)"
 
     def at_hand(self, name: str) -> bool:

@@ -133,7 +133,7 @@ class Model(Protocol):
 # --- how it fails ------------------------------------------------------------------------------
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818  (an outcome of the contract; its kinds are the names)
     """One of a closed set. `str(failure)` is a sentence a person can read; it holds no key."""
 
     name: ClassVar[str] = "failure"
