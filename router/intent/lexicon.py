@@ -1,0 +1,134 @@
+"""Words and what they say about a request, as `router/data/intent_words.toml` lists them."""
+
+import pkgutil
+import unicodedata
+from functools import cache
+from os.path import commonprefix
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+Groups: TypeAlias = tuple[str, ...]
+
+_LONGEST_PHRASE: Final = 5
+_SHORTEST_STEM: Final = 4
+_MISSPELLABLE: Final = 6
+"""Shorter words resemble too many others to be recognised when misspelt."""
+
+
+class _Group(msgspec.Struct, forbid_unknown_fields=True):
+    latin: str
+    signs: str
+
+
+class Found(NamedTuple):
+    groups: Groups
+    length: int
+    """In words, or in characters for writing without spaces."""
+
+
+class Lexicon:
+    def __init__(self, groups: dict[str, _Group]) -> None:
+        self._words: dict[str, Groups] = {}
+        self._stems: dict[str, Groups] = {}
+        self._phrases: dict[str, int] = {}
+        """How many words the longest phrase has that begins with a word."""
+        self._signs: dict[str, list[tuple[str, str]]] = {}
+        for name, group in groups.items():
+            for entry in _entries(group.latin):
+                self._add(fold(entry), name)
+            for entry in _entries(group.signs):
+                self._signs.setdefault(entry[0], []).append((entry, name))
+        for terms in self._signs.values():
+            terms.sort(key=lambda term: -len(term[0]))
+        self._by_ends: dict[str, list[str]] = {}
+        """Words that are long enough to be known when misspelt, by their first and last letter."""
+        for word in self._words:
+            if len(word) >= _MISSPELLABLE and word.isascii() and word.isalpha():
+                self._by_ends.setdefault(word[0] + word[-1], []).append(word)
+
+    def _add(self, entry: str, name: str) -> None:
+        if entry.endswith("*"):
+            stem = entry[:-1]
+            self._stems[stem] = (*self._stems.get(stem, ()), name)
+            return
+        if name not in self._words.get(entry, ()):
+            self._words[entry] = (*self._words.get(entry, ()), name)
+        first, _, rest = entry.partition(" ")
+        if rest:
+            length = min(1 + len(rest.split()), _LONGEST_PHRASE)
+            self._phrases[first] = max(self._phrases.get(first, 0), length)
+
+    def at(self, words: list[str], index: int) -> Found:
+        """What is known of the words from an index on, the longest phrase first."""
+        word = words[index]
+        for length in range(self._phrases.get(word, 1), 1, -1):
+            groups = self._words.get(" ".join(words[index : index + length]))
+            if groups:
+                return Found(groups, length)
+        return Found(self._words.get(word) or self._by_stem(word) or self._mended(word), 1)
+
+    def sign_at(self, text: str, index: int) -> Found:
+        """The same for writing without spaces."""
+        for term, name in self._signs.get(text[index], ()):
+            if text.startswith(term, index):
+                return Found((name,), len(term))
+        return Found((), 1)
+
+    def _by_stem(self, word: str) -> Groups:
+        for length in range(len(word), _SHORTEST_STEM - 1, -1):
+            if groups := self._stems.get(word[:length]):
+                return groups
+        return ()
+
+    def _mended(self, word: str) -> Groups:
+        """What a word is with a letter too many, missing, wrong, or swapped with the next.
+
+        Its ends must be right: a wrong last letter is an inflection or another word.
+        """
+        if len(word) >= _MISSPELLABLE and word.isalpha():
+            for meant in self._by_ends.get(word[0] + word[-1], ()):
+                if _resembles(word, meant):
+                    return self._words[meant]
+        return ()
+
+
+def _entries(listed: str) -> list[str]:
+    return [entry for part in listed.split(",") if (entry := " ".join(part.split()))]
+
+
+def _resembles(word: str, meant: str) -> bool:
+    """Whether one slip of the finger makes one word the other."""
+    surplus = len(word) - len(meant)
+    if not -1 <= surplus <= 1:
+        return False
+    same = len(commonprefix([word, meant]))
+    rest, wanted = word[same:], meant[same:]
+    if surplus > 0:
+        return rest[1:] == wanted
+    if surplus < 0:
+        return rest == wanted[1:]
+    return rest[1:] == wanted[1:] or (rest[1::-1] == wanted[:2] and rest[2:] == wanted[2:])
+
+
+def _accents() -> dict[int, str]:
+    letters = (chr(code) for code in range(0xC0, 0x180))
+    bare = {ord(c): unicodedata.normalize("NFKD", c)[0] for c in letters}
+    return bare | {ord("’"): "'", ord("ß"): "ss", ord("ø"): "o", ord("ł"): "l", ord("ı"): "i"}
+
+
+_ACCENTS: Final = _accents()
+
+
+def fold(text: str) -> str:
+    """Lower case without the accents of Latin letters."""
+    lower = text.lower()
+    return lower if lower.isascii() else lower.translate(_ACCENTS)
+
+
+@cache
+def shipped() -> Lexicon:
+    """The words that come with Butler. Takes some 5 ms the first time."""
+    source = pkgutil.get_data("router", "data/intent_words.toml")
+    assert source is not None  # noqa: S101  (only a package without files has none)
+    return Lexicon(msgspec.toml.decode(source, type=dict[str, _Group]))
