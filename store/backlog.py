@@ -42,11 +42,12 @@ _INTENTS: Final = (SessionStarted, PromptSubmitted, UsageReserved, ApprovalAsked
 further if the disk refuses it. Every other event tells what has happened anyway."""
 
 Delta: TypeAlias = TextDelta | ReasoningDelta
+_DELTA: Final = (TextDelta, ReasoningDelta)
 T = TypeVar("T")
 
 
 def is_delta(event: AnyEvent) -> bool:
-    return isinstance(event, TextDelta | ReasoningDelta)
+    return isinstance(event, _DELTA)
 
 
 class TextRun:
@@ -63,7 +64,7 @@ class TextRun:
         """Take in a delta that goes on exactly where this run ends; False for anything else."""
         first = self._first
         if (
-            not isinstance(event, TextDelta | ReasoningDelta)
+            not isinstance(event, _DELTA)
             or type(event) is not type(first)
             or event.reply != first.reply
             or event.offset != first.offset + self._length
@@ -92,7 +93,7 @@ class Item:
         self.shown = False
         self._event = event
         self._body = body
-        self._run = TextRun(event) if isinstance(event, TextDelta | ReasoningDelta) else None
+        self._run = TextRun(event) if isinstance(event, _DELTA) else None
 
     @property
     def event(self) -> AnyEvent:
