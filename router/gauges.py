@@ -8,8 +8,10 @@ import msgspec
 
 from router.config import Budget
 from store.events import Gauge, Window
+from store.ledger import Limit
 
 _HOUR_MS: Final = 3_600_000
+_UNITS: Final = {"s": 1_000, "m": 60_000, "h": _HOUR_MS}
 _ROLLING: Final[dict[int, Window]] = {300: "5h", 10080: "week"}
 """Windows that services name by their minutes."""
 
@@ -22,11 +24,18 @@ class Span(msgspec.Struct, frozen=True):
     """When it begins anew; `None` for one that rolls along."""
 
 
+def rolling(window: Window) -> int | None:
+    """The length of a window that rolls along, in milliseconds; `None` for the calendar's."""
+    unit = _UNITS.get(window[-1])
+    return None if unit is None or not window[:-1].isdecimal() else int(window[:-1]) * unit
+
+
 def span(window: Window, now: int, zone: tzinfo) -> Span:
-    """The window around a moment: five rolling hours, or the calendar's day, week (from Monday)
-    or month in a time zone."""
-    if window == "5h":
-        return Span(now - 5 * _HOUR_MS, None)
+    """The window around a moment: a length of time that ends with it, or the calendar's day, week
+    (from Monday) or month in a time zone."""
+    length = rolling(window)
+    if length is not None:
+        return Span(now - length, None)
     local = datetime.fromtimestamp(now / 1000, zone)
     start = _start(window, local)
     return Span(_ms(start), _ms(_next(window, start)))
@@ -48,6 +57,17 @@ def _next(window: Window, start: datetime) -> datetime:
 def _ms(moment: datetime) -> int:
     # Through UTC: arithmetic on a zone's own clock is off by an hour where the clock was put on.
     return int(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def limit_of(budget: Budget, now: int, zone: tzinfo) -> Limit:
+    """A budget as the ledger counts it at a moment."""
+    return Limit(
+        account=budget.account,
+        model=budget.model,
+        unit=budget.unit,
+        since=span(budget.window, now, zone).since,
+        amount=budget.limit,
+    )
 
 
 def of_budget(budget: Budget, used: float, now: int, zone: tzinfo) -> Gauge:

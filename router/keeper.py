@@ -155,13 +155,7 @@ class Keeper:
         """The budgets a call on a model counts against."""
         now = now_ms()
         return [
-            Limit(
-                account=budget.account,
-                model=budget.model,
-                unit=budget.unit,
-                since=gauges.span(budget.window, now, self._zone).since,
-                amount=budget.limit,
-            )
+            gauges.limit_of(budget, now, self._zone)
             for budget in self.config.budgets
             if budget.account in (None, ref.account) and budget.model in (None, ref.model)
         ]
@@ -178,8 +172,9 @@ class Keeper:
         now = now_ms()
         resets = [g.resets_at for g in self.house.gauges.values() if g.resets_at is not None]
         coming = [at for at in resets if at > now]
-        if any(budget.window == "5h" for budget in self.config.budgets):
-            coming.append(now + _ROLL_MS)
+        lengths = [gauges.rolling(budget.window) for budget in self.config.budgets]
+        # A short window moves on noticeably in less than a minute.
+        coming += [now + min(_ROLL_MS, max(_PROGRESS_MS, ms // 60)) for ms in lengths if ms]
         return min(coming, default=None)
 
     async def recount(self) -> None:
@@ -193,10 +188,8 @@ class Keeper:
         return [self._budget_gauge(budget, now) for budget in self.config.budgets]
 
     def _budget_gauge(self, budget: Budget, now: int) -> Gauge:
-        since = gauges.span(budget.window, now, self._zone).since
-        used = self._store.ledger.used(since=since, account=budget.account, model=budget.model)
-        figures = {"usd": used.cost, "tokens": used.tokens, "requests": used.requests}
-        return gauges.of_budget(budget, float(figures[budget.unit]), now, self._zone)
+        used = self._store.ledger.spent(gauges.limit_of(budget, now, self._zone))
+        return gauges.of_budget(budget, used, now, self._zone)
 
     def _gauge(self, gauge: Gauge) -> None:
         known = self.house.gauges.get(gauge.key)

@@ -73,9 +73,8 @@ def _budgets(store: Store, config: Config, now: int) -> list[Gauge]:
     zone = zone_of(config)
     found: list[Gauge] = []
     for budget in config.budgets:
-        since = gauges.span(budget.window, now, zone).since
-        used = store.ledger.used(since=since, account=budget.account, model=budget.model)
-        found.append(gauges.of_budget(budget, float(used.amount(budget.unit)), now, zone))
+        used = store.ledger.spent(gauges.limit_of(budget, now, zone))
+        found.append(gauges.of_budget(budget, used, now, zone))
     return found
 
 

@@ -7,7 +7,7 @@ open a newer journal.
 """
 
 import re
-from typing import ClassVar, Final, Literal, TypeAlias, get_args
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -17,7 +17,14 @@ SessionKind: TypeAlias = Literal["chat", "summarize", "code"]
 SessionState: TypeAlias = Literal[
     "open", "queued", "running", "waiting", "done", "failed", "cancelled", "interrupted"
 ]
-Window: TypeAlias = Literal["5h", "day", "week", "month"]
+Window: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([1-9][0-9]{0,2}[smh]|day|week|month)\Z",
+        description='day, week, month, or a rolling length such as "30m" or "5h" (s, m or h)',
+    ),
+]
+"""A calendar's day, week or month, or a length of time that rolls along."""
 GaugeSource: TypeAlias = Literal["provider", "budget", "unknown"]
 HealthState: TypeAlias = Literal[
     "unknown", "ready", "cooling", "probing", "exhausted", "off", "missing"

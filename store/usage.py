@@ -95,9 +95,12 @@ def whole_hours(since: int, until: int) -> tuple[int, int]:
     return first, max(first, until // HOUR)
 
 
-def narrowed(account: str | None, model: str | None) -> tuple[str, list[str]]:
-    """The part of a WHERE clause that picks an account and a model, with its parameters."""
-    clause, parameters = "", list[str]()
+def narrowed(
+    account: str | None, model: str | None, *, local: bool = True
+) -> tuple[str, list[str]]:
+    """The part of a WHERE clause that picks an account and a model, with its parameters.
+    Without `local` the local tier's calls are left out."""
+    clause, parameters = "" if local else " AND tier != 'T4'", list[str]()
     if account is not None:
         clause += " AND account = ?"
         parameters.append(account)
@@ -113,10 +116,12 @@ def used(
     until: int,
     account: str | None = None,
     model: str | None = None,
+    *,
+    local: bool = True,
 ) -> Totals:
     """What was settled from `since` on and before `until`, to the millisecond."""
     first, last = whole_hours(since, until)
-    clause, narrow = narrowed(account, model)
+    clause, narrow = narrowed(account, model, local=local)
     if first == last:
         return _sum_rows(connection, since, until, clause, narrow)
     sql = f"SELECT {SUM_HOURS} FROM usage_hourly WHERE hour >= ? AND hour < ?{clause}"  # noqa: S608
@@ -129,10 +134,14 @@ def used(
 
 
 def reserved(
-    connection: sqlite3.Connection, account: str | None = None, model: str | None = None
+    connection: sqlite3.Connection,
+    account: str | None = None,
+    model: str | None = None,
+    *,
+    local: bool = True,
 ) -> Totals:
     """What open reservations have taken. All their tokens count as input."""
-    clause, narrow = narrowed(account, model)
+    clause, narrow = narrowed(account, model, local=local)
     sql = (
         "SELECT count(*), total(tokens), total(cost), total(cost IS NULL) "  # noqa: S608
         f"FROM reservations WHERE 1{clause}"
@@ -164,6 +173,25 @@ def grouped(
     for name, *sums in found:
         totals[name] = totals.get(name, Totals()) + Totals(*sums)
     return sorted(totals.items(), key=lambda item: (-item[1].cost, -item[1].tokens, item[0]))
+
+
+def steps(
+    connection: sqlite3.Connection,
+    since: int,
+    step: int,
+    count: int,
+    account: str | None = None,
+    model: str | None = None,
+) -> list[Totals]:
+    """Totals of each of `count` stretches of `step` milliseconds from `since` on."""
+    clause, narrow = narrowed(account, model)
+    sql = (
+        f"SELECT (at - ?) / ?, {SUM_ROWS} FROM usage "  # noqa: S608
+        f"WHERE at >= ? AND at < ?{clause} GROUP BY 1"
+    )
+    parameters = (since, step, since, since + step * count, *narrow)
+    found = {index: Totals(*sums) for index, *sums in connection.execute(sql, parameters)}
+    return [found.get(index, Totals()) for index in range(count)]
 
 
 def is_settled(connection: sqlite3.Connection, reservation: str) -> bool:

@@ -104,8 +104,12 @@ def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     assert datetime.fromtimestamp(month.resets_at / 1000, UTC).date().isoformat() == "2026-12-01"
 
 
-def test_five_hours_roll_along() -> None:
-    assert span("5h", NOW, UTC).since == NOW - 5 * 3_600_000
+@pytest.mark.parametrize(
+    ("window", "seconds"), [("5h", 5 * 3600), ("90m", 90 * 60), ("30s", 30), ("168h", 168 * 3600)]
+)
+def test_a_length_of_time_rolls_along(window: str, seconds: int) -> None:
+    found = span(window, NOW, UTC)
+    assert (found.since, found.resets_at) == (NOW - seconds * 1000, None)
 
 
 def test_a_budget_gives_a_percentage_with_its_figures() -> None:

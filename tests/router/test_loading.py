@@ -183,8 +183,10 @@ def test_the_project_ends_at_the_root_of_its_repository(project: Path, tmp_path:
         ('[[budgets]]\nwindow = "day"', "FILE:1: budgets[0] has no limit; it must be a number"),
         (
             '[[budgets]]\nwindow = "day"\nlimit = 1\n[[budgets]]\nwindow = "year"\nlimit = 0',
-            "FILE:5: budgets[1].window is 'year'",
+            "FILE:5: budgets[1].window is 'year'; it must be day, week, month, or a rolling",
         ),
+        ('[[budgets]]\nwindow = "0m"\nlimit = 1', "FILE:2: budgets[0].window is '0m'; it must be"),
+        ('[[budgets]]\nwindow = "5 h"\nlimit = 1', "FILE:2: budgets[0].window is '5 h'; it must"),
         (
             '[[budgets]]\nwindow = "day"\nlimit = 1\naccount = "x"',
             "FILE:4: budgets[0].account names the account 'x'",

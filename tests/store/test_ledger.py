@@ -96,6 +96,17 @@ def test_an_unpriced_call_counts_in_tokens_and_is_shown_as_unpriced(store: Store
     assert (totals.cost, totals.tokens, totals.unpriced_requests) == (0, 50, 1)
 
 
+def test_what_the_local_tier_does_uses_up_no_budget_but_for_its_cost(store: Store) -> None:
+    local = {"account": "embedded", "model": "smollm2", "tier": "T4"}
+    write(store, "s", settled("v1", tokens=500, cost=2.0, **local))
+    reserve(store, reserved("v2", tokens=500, cost=0.0, **local))
+    requests, tokens, dollars = budget(1, "requests"), budget(100, "tokens"), budget(2.0)
+    assert [store.ledger.spent(limit) for limit in (requests, tokens, dollars)] == [0, 0, 2.0]
+    assert store.ledger.spent(budget(1, "requests", account="embedded")) == 1
+    assert not reserve(store, reserved("v3", tokens=100, cost=0.1), dollars).granted
+    assert reserve(store, reserved("v4", tokens=100, cost=0.1), requests, tokens).granted
+
+
 def test_parallel_reservations_never_pass_a_limit(store: Store) -> None:
     limit, granted = budget(25, "requests"), list[str]()
 
