@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "ask": "Ask one thing and print the answer.",
     "sessions": "List, show, search, export and delete conversations.",
     "replay": "Watch a conversation as it happened.",
+    "route": "Explain what a prompt is taken for, and who would serve it.",
     "usage": "Show what was used: gauges, tokens and cost.",
     "config": "Find, show, check and edit the configuration.",
     "init": "Set up accounts and keys.",

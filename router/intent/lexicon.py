@@ -3,7 +3,6 @@
 import pkgutil
 import unicodedata
 from functools import cache
-from os.path import commonprefix
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -102,7 +101,8 @@ def _resembles(word: str, meant: str) -> bool:
     surplus = len(word) - len(meant)
     if not -1 <= surplus <= 1:
         return False
-    same = len(commonprefix([word, meant]))
+    pairs = enumerate(zip(word, meant, strict=False))
+    same = next((i for i, (a, b) in pairs if a != b), min(len(word), len(meant)))
     rest, wanted = word[same:], meant[same:]
     if surplus > 0:
         return rest[1:] == wanted

@@ -158,7 +158,7 @@ class _Reader:
     def buckets(self) -> list[int]:
         chosen = self._asking[:3] or [*self._other[:1], *self._other[1:][-1:]]
         grams = {gram for words in chosen for gram in _grams(words)}
-        return [zlib.crc32(gram.encode()) % BUCKETS for gram in grams]
+        return [zlib.crc32(gram.encode("utf-8", "replace")) % BUCKETS for gram in grams]
 
 
 def _words(text: str) -> list[str]:
