@@ -26,6 +26,7 @@ class Mark(NamedTuple):
     entry: Entry
     section: int
     row: int
+    """Below the section's first row; negative above the first message."""
     letter: int = 0
     """Characters of the section above the row: finds the row again in another width."""
     width: int = 0
@@ -121,8 +122,9 @@ class Window:
             return None
         tops = self.tops
         number = min(max(bisect_right(tops, y) - 1, 0), len(self.entries) - 1)
-        while number and tops[number] == tops[number + 1]:
-            number -= 1
+        if number < self._first < len(self.entries):
+            # The row of earlier messages is no place to stay at: the message below it is.
+            return Mark(self.entries[self._first], 0, y - tops[self._first])
         entry = self.entries[number]
         inner = entry.tops(self.width)
         offset = min(max(0, y - tops[number]), max(0, inner[-1] - 1))
@@ -152,19 +154,25 @@ class Window:
         deadline = perf_counter() + READING
         if mark is not None and mark.entry in self.entries:
             self._make(self._forwards(mark, deadline), height)
-            y = self.find(mark)
+            if mark.row < 0:
+                above = self.entries[: self.entries.index(mark.entry)]
+                self._make(self._backwards(above, deadline), -mark.row)
+            y = max(0, self.find(mark))
             if y + height <= self.height:
                 return y
-        self._make(self._backwards(deadline), height)
+        self._make(self._backwards(self.entries, deadline), height)
         return max(0, self.height - height)
 
     def rows(self, y: int, count: int) -> list[Row]:
         """Return the rows from `y` on, laying out what is missing."""
         found: list[Row] = []
-        mark = self.mark(y) if y < self.height else None
-        if mark is not None:
-            skip = mark.row
-            for entry, index in self._forwards(mark):
+        if 0 <= y < self.height:
+            number = bisect_right(self.tops, y) - 1
+            entry = self.entries[number]
+            inner = entry.tops(self.width)
+            section = bisect_right(inner, y - self.tops[number]) - 1
+            skip = y - self.tops[number] - inner[section]
+            for entry, index in self._forwards(Mark(entry, section, skip)):
                 found += self._lay_out(entry, index)[skip : skip + count - len(found)]
                 skip = 0
                 if len(found) >= count:
@@ -201,8 +209,8 @@ class Window:
             for index in range(first, len(entry.sections)):
                 yield entry, index
 
-    def _backwards(self, deadline: float) -> Iterator[tuple[Entry, int]]:
-        for entry in reversed(self.entries):
+    def _backwards(self, entries: Sequence[Entry], deadline: float) -> Iterator[tuple[Entry, int]]:
+        for entry in reversed(entries):
             self._read(entry, deadline)
             for index in range(len(entry.sections) - 1, -1, -1):
                 yield entry, index

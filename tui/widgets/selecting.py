@@ -59,14 +59,17 @@ class SelectableRows(RowView):
     def selected_text(self) -> str:
         """Return what is selected, an empty string if nothing is."""
         selection = self.text_selection
-        return "" if selection is None else (self.get_selection(selection) or ("", ""))[0]
+        found = None if selection is None else self.get_selection(selection)
+        return found[0].rstrip("\n") if found else ""
 
     def action_select_lines(self) -> None:
-        """Begin to select whole rows at the middle of the view, or stop."""
+        """Begin to select whole rows at the lowest text in the upper half, or stop."""
         if self.selecting and self._line_wise:
             self.action_unselect()
             return
-        self._begin(min(self.top + self.room.height // 2, self.window.height - 1), line_wise=True)
+        rows = self.window.rows(self.top, self.room.height // 2 + 1)
+        filled = [number for number, row in enumerate(rows) if row.stop > row.start]
+        self._begin(self.top + (filled[-1] if filled else 0), line_wise=True)
         self._show_selection()
 
     def _begin(self, y: int, *, line_wise: bool) -> None:
