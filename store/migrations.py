@@ -83,10 +83,9 @@ def _create_sessions(db: Database) -> None:
         },
         strict=True,
     )
-    sessions.create_index(["parent"])
+    sessions.create_index(["parent", "updated_at"])
     sessions.create_index(["fork_of"])
     sessions.create_index(["updated_at"])
-    _run(db, "CREATE INDEX sessions_top ON sessions (updated_at) WHERE parent IS NULL")
     _run(
         db,
         "CREATE INDEX sessions_active ON sessions (state) "

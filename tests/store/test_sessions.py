@@ -1,6 +1,7 @@
 """Finding, paging, forking and deleting sessions."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -270,27 +271,44 @@ def test_an_announcement_takes_its_place_in_the_parent(store: Store) -> None:
     assert (page.earlier, store.sessions.get("s").messages) == (1, 4)
 
 
+def steps(store: Store, work: Callable[[], object]) -> int:
+    """What reading costs in steps of SQLite's machine, so that no clock is needed."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    with store._readers.borrow() as connection:  # the next borrower gets the same one
+        connection.set_progress_handler(step, 10)
+    work()
+    with store._readers.borrow() as connection:
+        connection.set_progress_handler(None, 0)
+    return count
+
+
 def test_opening_a_window_costs_the_same_in_a_long_session(store: Store) -> None:
-    """Counted in steps of SQLite's machine, so that no clock is needed."""
-
-    def steps(session: str) -> int:
-        from store.paging import window
-
-        count = 0
-
-        def step() -> int:
-            nonlocal count
-            count += 1
-            return 0
-
-        with closing(sqlite3.connect(store.path)) as connection:
-            connection.set_progress_handler(step, 10)
-            window(connection, session, 20, None)
-        return count
-
     chat(store, "short", 15)
     chat(store, "long", 300)
-    assert steps("long") <= steps("short") * 1.1 + 1
+    short = steps(store, lambda: store.sessions.window("short", 20))
+    assert 0 < steps(store, lambda: store.sessions.window("long", 20)) <= short * 1.1 + 1
+
+
+def test_listing_costs_the_same_among_many_sessions(store: Store) -> None:
+    def add(first: int, last: int) -> None:
+        for number in range(first, last):
+            store.journal.append(f"s{number}", started(), at=number)
+            ticket = store.journal.append(f"t{number}", started(parent=f"s{number}"), at=number)
+        ticket.wait(SECONDS)
+
+    def listing() -> int:
+        return steps(store, lambda: store.sessions.list(limit=20))
+
+    add(0, 30)
+    few = listing()
+    add(30, 500)
+    assert 0 < listing() <= few * 1.1 + 1
 
 
 # --- what was left open ------------------------------------------------------------------------
