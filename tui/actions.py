@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from store.events import TIERS, Tier
+from store.events import TIERS
 from tui import clipboard, figures
 from tui.drafts import Draft
 from tui.sending import REFUSALS, Pins
@@ -104,7 +104,7 @@ class Actions:
         if arguments.lower() in _AUTO:
             self._pin(replace(self._screen.next_pins, tier=None), "The policy chooses the tier.")
         elif wanted in TIERS:
-            pins = replace(self._screen.next_pins, tier=cast(Tier, wanted), model=None)
+            pins = replace(self._screen.next_pins, tier=wanted, model=None)
             self._pin(pins, f"{wanted} answers here until /tier auto.")
         else:
             self._screen.say(f"/tier takes {', '.join(TIERS)} or auto.", error=bool(arguments))
@@ -187,6 +187,9 @@ class Actions:
             self._screen.say(sentence, error=True)
         else:
             self._screen.say(f"Written to {path}.")
+
+    def do_close(self, _arguments: str) -> None:
+        self._screen.action_close_tab()
 
     # --- copying ---
 

@@ -51,7 +51,7 @@ class BaseApp(App[int]):
 
     TITLE = "Butler"
     # Textual loads no style sheet for the screen an app opens with, so they are named here.
-    CSS_PATH: ClassVar = [_SCREENS / "house.tcss", _SCREENS / "chat.tcss"]
+    CSS_PATH: ClassVar = [_SCREENS / f"{name}.tcss" for name in ("house", "chat", "palette")]
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "copy_or_quit", "Copy", show=False, priority=True),

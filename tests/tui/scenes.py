@@ -1,7 +1,15 @@
 """Views as the engine would fold them: what the pictures and the pilot tests show."""
 
 from router.view import House, LongText, Message, ModelHealth, Seam, Task, View
-from store.events import ApprovalAsked, Gauge, ModelInfo, TierInfo, Usage
+from store.events import (
+    ApprovalAsked,
+    ForecastChanged,
+    Foreseen,
+    Gauge,
+    ModelInfo,
+    TierInfo,
+    Usage,
+)
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -47,6 +55,7 @@ def busy_house() -> House:
         percent=84,
         binds=gauges[0].key,
         gauges={gauge.key: gauge for gauge in gauges},
+        forecasts={gauges[0].key: forecast(gauges[0].key)},
         health={
             "anthropic/claude-opus-5-5": READY,
             "openai/gpt-6.2-sol": ModelHealth("cooling", "overloaded", NOW + 42_000),
@@ -54,6 +63,18 @@ def busy_house() -> House:
             "anthropic/claude-sonnet-5-5": READY,
             "embedded/smollm2": READY,
         },
+    )
+
+
+def forecast(key: str) -> ForecastChanged:
+    soon = Foreseen(level=90, earliest=NOW + 70 * MINUTE, latest=NOW + 110 * MINUTE)
+    return ForecastChanged(
+        gauge=key,
+        made_at=NOW,
+        until=NOW + 62 * HOUR,
+        samples=40,
+        next_band="cheaper-only",
+        next=soon,
     )
 
 

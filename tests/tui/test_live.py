@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from router.config import Config
 from store.events import PromptSubmitted
 from store.opening import Store
 from tests.servers.scripted import Script, Scripted, sse
@@ -163,16 +164,39 @@ async def test_sessions_are_found_by_what_was_said_and_opened(
         await until(pilot, lambda: "Red pandas climb." in on_screen(app))
 
 
-async def test_a_broken_store_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+async def test_a_store_that_can_not_be_used_is_one_sentence_and_exit_code_1(
+    tmp_path: Path,
+) -> None:
     data = tmp_path / "home" / "data"
     data.parent.mkdir()
     data.write_text("a file where a folder should be")
-    app_ended: list[ButlerApp] = []
-    with pytest.raises(AssertionError, match="never came"):
-        async with running(tmp_path, home_config(Scripted(port=1))) as (app, pilot):
-            app_ended.append(app)
-            await until(pilot, lambda: False, 1.5)
-    assert app_ended[0].return_code == 1
+    async with running(tmp_path, home_config(Scripted(port=1))) as (app, _pilot):
+        assert app._house is not None
+        await asyncio.wait_for(app._house, 5)
+        assert app.return_code == 1
+        (sentence,) = app._exit_renderables
+        assert str(data) in str(sentence)
+
+
+async def test_an_unexpected_error_ends_with_a_sentence_and_leaves_its_trace_in_the_log(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.play(answer("ok"))
+    with pytest.raises(ZeroDivisionError):
+        await _crash(tmp_path, home_config(scripted))
+    log = (tmp_path / "home" / "state" / "butler.log").read_text()
+    assert "ZeroDivisionError" in log
+    assert "Traceback" in log
+
+
+async def _crash(folder: Path, config: Config) -> None:
+    async with running(folder, config) as (app, pilot):
+        app.chat.call_later(lambda: 1 / 0)
+        await until(pilot, lambda: app.return_code is not None)
+        assert app.return_code == 1
+        (sentence,) = app._exit_renderables
+        assert "Butler had to stop: ZeroDivisionError" in str(sentence)
+        assert "Traceback" not in str(sentence)
 
 
 async def test_a_prompt_is_on_disk_before_it_is_gone_from_the_draft(

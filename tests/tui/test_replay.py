@@ -3,7 +3,6 @@
 import random
 
 import pytest
-from textual.app import App
 
 from router.fold import fold_all
 from router.view import View
@@ -70,7 +69,7 @@ def recorded() -> list[Entry]:
 def test_every_place_is_the_fold_of_what_came_before_in_whatever_order_it_is_reached() -> None:
     entries = recorded()
     player = Player("chat", entries)
-    places = list(range(0, len(entries) + 1, 13)) + [len(entries)]
+    places = [*range(0, len(entries) + 1, 13), len(entries)]
     random.shuffle(places)
     for place in places:
         player.seek(place)
@@ -119,7 +118,7 @@ def test_next_to_nothing_can_be_replayed(entries: list[Entry]) -> None:
 
 async def test_the_screen_plays_steps_and_says_plainly_that_it_is_the_past(tmp_path) -> None:  # type: ignore[no-untyped-def]
     player = Player("chat", recorded())
-    app: App[int] = ReplayApp(options_in(tmp_path), player)
+    app = ReplayApp(options_in(tmp_path), player)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = app.screen
         assert isinstance(screen, ReplayScreen)

@@ -1,10 +1,9 @@
-"""Pictures of the screen. After a wanted change: pytest tests/tui/test_snapshots.py --snapshot-update"""
+"""Pictures of the screen. After a change that was wanted: add --snapshot-update."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.app import App
 from textual.pilot import Pilot
 
 from tests.tui import scenes
@@ -50,5 +49,5 @@ def test_the_screen_looks_as_it_did(
     if look == "NO_COLOR":
         monkeypatch.setenv("NO_COLOR", "1")
         theme = "butler-dark"
-    app: App[int] = still_app(tmp_path, *SCENES[scene], theme=theme)
+    app = still_app(tmp_path, *SCENES[scene], theme=theme)
     assert snap_compare(app, terminal_size=size, run_before=_settled)

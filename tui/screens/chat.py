@@ -1,7 +1,7 @@
 """The chat: the house with a prompt below, and everything the keyboard can do there."""
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -16,15 +16,18 @@ from tui.history import History
 from tui.screens.house import HouseScreen
 from tui.sending import REFUSALS, Letter, Outbox, Pins
 from tui.slash import parse
+from tui.widgets.band import name_of
 from tui.widgets.card import CardDock
 from tui.widgets.prompt import Prompt, PromptArea
 from tui.widgets.tasks import TaskList
-from tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from store.events import ThresholdCrossed
+    from collections.abc import Mapping
     from tui.actions import Actions
     from tui.live import Live
 
+Severity: TypeAlias = Literal["information", "warning", "error"]
 _HINTS: Final = (
     "enter send",
     "ctrl+j newline",
@@ -53,8 +56,6 @@ class ChatScreen(HouseScreen):
         Binding("alt+r", "decide('reject')", "Reject", show=False, priority=True),
         Binding("f1", "command('help')", "Help", show=False, priority=True),
         Binding("f2", "command('usage')", "Usage", show=False, priority=True),
-        Binding("pageup", "scroll_transcript('page_up')", "Back", show=False),
-        Binding("pagedown", "scroll_transcript('page_down')", "On", show=False),
         *(Binding(f"alt+{n}", f"tab({n})", show=False, priority=True) for n in range(1, 10)),
     ]
 
@@ -66,6 +67,7 @@ class ChatScreen(HouseScreen):
         self.card = CardDock()
         self.next_pins = pins
         self.history = History()
+        self._told: Mapping[str, ThresholdCrossed] = self.deck.main.house.told
         self._drafts = drafts
         self._completer = Completer(self.prompt, live.options.workspace)
         self._confirming: tuple[str, float] = ("", 0.0)
@@ -86,11 +88,24 @@ class ChatScreen(HouseScreen):
 
     def paint(self) -> None:
         if self.deck is not self.live.deck:
+            self._told = self.live.deck.main.house.told
             self.take_deck(self.live.deck)
             return
         super().paint()
+        self._tell_thresholds()
         self.card.show(self.deck.main.approvals)
         self.hint.show(_ANSWERING if _answering(self.view) else _HINTS)
+
+    def _tell_thresholds(self) -> None:
+        """Say once that a limit has passed a mark; the journal sees to the once."""
+        house = self.deck.main.house
+        before, self._told = self._told, house.told
+        if before is house.told:
+            return
+        for subject, crossed in house.told.items():
+            gauge = house.gauges.get(crossed.gauge)
+            if crossed.to == "screen" and gauge and before.get(subject) is not crossed:
+                self.say(f"{name_of(gauge)}: {crossed.threshold} % passed.", severity="warning")
 
     def pins(self) -> list[str]:
         return self.next_pins.words()
@@ -101,9 +116,9 @@ class ChatScreen(HouseScreen):
         self._outbox.send()
         self.paint()
 
-    def say(self, text: str, *, error: bool = False) -> None:
+    def say(self, text: str, *, error: bool = False, severity: Severity = "information") -> None:
         """Tell the user one sentence, for a moment."""
-        self.notify(text, severity="error" if error else "information", markup=False)
+        self.notify(text, severity="error" if error else severity, markup=False)
 
     # --- sending ---
 
@@ -251,8 +266,7 @@ class ChatScreen(HouseScreen):
 
     # --- tabs and transcript ---
 
-    @on(Transcript.EarlierWanted)
-    async def _earlier_wanted(self) -> None:
+    async def on_transcript_earlier_wanted(self) -> None:
         await self.live.earlier(self.active)
 
     @on(TaskList.Opened)
@@ -272,7 +286,15 @@ class ChatScreen(HouseScreen):
 
     def action_scroll_transcript(self, how: str) -> None:
         transcript = self._feed(self.view).transcript
-        (transcript.action_page_up if how == "page_up" else transcript.action_page_down)()
+        match how:
+            case "page_up":
+                transcript.action_page_up()
+            case "page_down":
+                transcript.action_page_down()
+            case "to_top":
+                transcript.action_to_top()
+            case _:
+                transcript.action_to_bottom()
 
     def action_expand(self) -> None:
         self._feed(self.view).transcript.action_fold()

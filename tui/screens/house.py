@@ -6,9 +6,9 @@ bar that moves through time.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -18,14 +18,16 @@ from textual.widgets import Static
 
 from router.view import View
 from tui.deck import Deck
-from tui.transcript_feed import Feed
 from tui.widgets.band import BandGauge
 from tui.widgets.lines import Header, HintLine, HouseLine, about
 from tui.widgets.tabs import Tab, TabRow
 from tui.widgets.tasks import TaskList
 from tui.widgets.tiers import TierRows
-from tui.widgets.transcript import Transcript
 from tui.widgets.welcome import Welcome
+
+if TYPE_CHECKING:
+    from tui.transcript_feed import Feed
+    from tui.widgets.transcript import Transcript
 
 SMALLEST: Final = (40, 10)
 """Columns and rows below which nothing useful fits."""
@@ -115,7 +117,7 @@ class HouseScreen(Screen[None]):
         view, main, before = self.view, self.deck.main, self._shown
         self._shown = view
         now = self._clock()
-        self._feed(view).show(view)
+        self._show_transcript(view)
         self.welcome.display = not view.messages
         self.welcome.show(main.house)
         house = main.house
@@ -132,13 +134,20 @@ class HouseScreen(Screen[None]):
         view = self.deck.views[session]
         return Tab(session, view.kind, view.title, view.state)
 
-    def _feed(self, view: View) -> Feed:
+    def _show_transcript(self, view: View) -> None:
+        # An empty conversation makes none: it would be a third of what there is to start.
+        if view.messages or view.session in self._feeds:
+            self._feed(view).show(view)
+        for session, feed in self._feeds.items():
+            feed.transcript.display = session == view.session
+
+    def _feed(self, view: View) -> "Feed":
         feed = self._feeds.get(view.session)
         if feed is None:
+            from tui.transcript_feed import Feed
+
             feed = self._feeds[view.session] = Feed.make()
             _ = self.transcripts.mount(feed.transcript)
-        for session, other in self._feeds.items():
-            other.transcript.display = session == view.session
         return feed
 
     # --- tabs ---
@@ -168,8 +177,7 @@ class HouseScreen(Screen[None]):
     def on_tab_row_chosen(self, message: TabRow.Chosen) -> None:
         self.activate(message.session)
 
-    @on(Transcript.CopyRequested)
-    async def _copy_requested(self, message: Transcript.CopyRequested) -> None:
+    async def on_transcript_copy_requested(self, message: "Transcript.CopyRequested") -> None:
         await cast(Copier, self.app).copy(message.text, message.what)
 
     # --- time and room ---

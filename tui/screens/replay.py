@@ -102,10 +102,7 @@ class ReplayScreen(HouseScreen):
         self._moved()
 
     def action_leave(self) -> None:
-        if self._alone:
-            self.app.exit()
-        else:
-            _ = self.dismiss()
+        _ = self.app.exit() if self._alone else self.dismiss()  # pyright: ignore[reportUnknownMemberType]
 
     def on_task_list_opened(self, message: TaskList.Opened) -> None:
         self.activate(message.session)

@@ -14,6 +14,7 @@ from tui import figures
 from tui.screens.asking import AskLine
 from tui.screens.picker import Picker
 from tui.text import sanitise_line
+from tui.widgets.part import row as fit_row
 from tui.wording import QUIET
 
 if TYPE_CHECKING:
@@ -47,10 +48,15 @@ class SessionPicker(Picker):
         self.hint()
         return await asyncio.to_thread(self._read, words)
 
+    @property
+    def _width(self) -> int:
+        return self.options.scrollable_content_region.width or 90
+
     def _read(self, words: str) -> list[Option]:
         sessions = self._engine.store.sessions
         if not words.strip():
-            return [Option(_row(row), id=row.id) for row in sessions.list(limit=100)]
+            rows = sessions.list(limit=100)
+            return [Option(_row(row, self._width), id=row.id) for row in rows]
         hits: dict[str, Hit] = {}
         for hit in sessions.search(words, limit=100):
             _ = hits.setdefault(hit.session, hit)
@@ -73,7 +79,7 @@ class SessionPicker(Picker):
                 await self._engine.title(session, title)
                 await self.fill()
 
-        _ = self.app.push_screen(AskLine("Another title:", ""), rename)
+        _ = self.app.push_screen(AskLine("Another title:", ""), rename)  # pyright: ignore[reportUnknownMemberType]
 
     async def action_delete(self) -> None:
         """Delete on the second press."""
@@ -95,17 +101,14 @@ class SessionPicker(Picker):
         await self.fill()
 
 
-def _row(row: "SessionRow") -> Content:
+def _row(row: "SessionRow", width: int) -> Content:
     when = f"{figures.local(row.updated_at):%Y-%m-%d %H:%M}"
     count = figures.counted(row.messages, "message")
-    about = f"  {count} · {figures.tokens(row.tokens)} tokens · {figures.money(row.cost)}"
+    used = f" · {figures.tokens(row.tokens)} tokens" if row.tokens else ""
+    about = f"  {count}{used}"
     private = (" private ", "$accent") if row.private else ""
-    return Content.assemble(
-        (f"{when}  ", QUIET),
-        sanitise_line(row.title or "untitled"),
-        private,
-        (about, QUIET),
-    )
+    left = Content.assemble((f"{when}  ", QUIET), sanitise_line(row.title or "untitled"), private)
+    return fit_row(left, Content.styled(about, QUIET), width)
 
 
 def _hit(hit: "Hit") -> Content:

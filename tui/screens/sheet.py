@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from store.health import StoreHealth
     from tui.options import Options
 
+_KEY_WIDTH: Final = 32
 _KEYS: Final = (
     ("enter", "send"),
     ("ctrl+j, shift+enter", "new line"),
     ("esc", "interrupt the answer, or the task in this tab"),
     ("ctrl+c", "copy what is selected; else interrupt; twice: quit"),
     ("↑ ↓, ctrl+r", "earlier prompts; search them"),
-    ("alt+1 … alt+9", "tabs; ctrl+w or x closes one, what runs in it goes on"),
+    ("alt+1 … alt+9", "tabs"),
+    ("/close, ctrl+w, x", "close this tab; what runs in it goes on"),
     ("ctrl+t", "the task list: enter opens, x cancels, r tries again"),
     ("tab, then a e r 1…", "the card that waits; alt+a, alt+r from anywhere"),
     ("ctrl+o", "open or close a folded result"),
@@ -63,9 +65,9 @@ def _table(rows: Sequence[tuple[str, str]], wide: int) -> list[Content]:
 def help_text() -> Content:
     commands = [(f"/{c.name} {c.arguments}".rstrip(), c.says) for c in COMMANDS]
     lines = [
-        *_table(_KEYS, 26),
+        *_table(_KEYS, _KEY_WIDTH),
         Content(""),
-        *_table(commands, 26),
+        *_table(commands, _KEY_WIDTH),
         Content(""),
         Content.styled(
             "@file attaches a file. “summarize this …” runs in the background.", "italic"

@@ -42,6 +42,7 @@ def draw_band(house: House, width: int, now: int) -> Content:
     gauge = house.gauges.get(house.binds)
     if gauge is not None:
         lines += _binding(gauge, now)
+    lines += _next(house, now)
     return Content("\n").join(lines)
 
 
@@ -91,6 +92,19 @@ def _binding(gauge: Gauge, now: int) -> list[Content]:
         when = figures.moment(gauge.resets_at, now)
         lines.append(_labelled("resets", f"{when}, in {left}"))
     return lines
+
+
+def _next(house: House, now: int) -> list[Content]:
+    """When the next band begins, as a range; nothing where nothing is foreseen."""
+    forecast = house.forecasts.get(house.binds)
+    if forecast is None or forecast.next is None or forecast.next_band is None:
+        return []
+    seen = forecast.next
+    if seen.earliest is None or (seen.latest is not None and seen.latest <= now):
+        return []
+    start = figures.span(seen.earliest - now)
+    when = f"{start}–{figures.span(seen.latest - now)}" if seen.latest else f"{start} or later"
+    return [_labelled("next", f"{forecast.next_band} in {when}")]
 
 
 def _labelled(label: str, text: str) -> Content:

@@ -1,10 +1,31 @@
 """Bars over days, drawn by plotext in the theme's colours."""
 
 from collections.abc import Sequence
+from typing import Final, Protocol, cast
 
 from textual.content import Content
 
+from tui.figures import tokens
 from tui.widgets.part import Part
+
+_UPRIGHT: Final = 1
+"""plotext's number of the y axis."""
+
+
+class _Ruler(Protocol):
+    def ticks(self, positions: Sequence[float], labels: Sequence[str]) -> object: ...
+
+
+class _Figure(Protocol):
+    """What is used of plotext's one figure, which has no types of its own."""
+
+    def clear(self) -> object: ...
+    def theme(self, name: str) -> object: ...
+    def plot_size(self, width: int, height: int) -> object: ...
+    def bar(self, labels: Sequence[str], heights: Sequence[float]) -> object: ...
+    def draw(self, signal: object) -> object: ...
+    def ruler(self, axis: int) -> _Ruler: ...
+    def build(self) -> object: ...
 
 
 class DayFigure(Part):
@@ -31,10 +52,13 @@ def draw_days(days: Sequence[tuple[str, int]], width: int, height: int) -> str:
     """The figure as text, without colours of its own. plotext is loaded by the first call."""
     import plotext
 
-    figure = plotext.figure
-    figure.clear()
-    figure.theme("clear")
-    figure.plot_size(width, height)
-    bars = figure.bar([day[5:] for day, _ in days], [count for _, count in days])
-    figure.draw(bars)
-    return str(plotext.uncolorize(str(figure.build()))).rstrip("\n")
+    figure = cast(_Figure, plotext.figure)
+    _ = figure.clear()
+    _ = figure.theme("clear")
+    _ = figure.plot_size(width, height)
+    _ = figure.draw(figure.bar([day[5:] for day, _ in days], [count for _, count in days]))
+    most = max(count for _, count in days)
+    ticks = [0, most / 2, most]
+    _ = figure.ruler(_UPRIGHT).ticks(ticks, [tokens(round(tick)) for tick in ticks])
+    plain = cast(object, plotext.uncolorize(str(figure.build())))  # pyright: ignore[reportUnknownMemberType]
+    return str(plain).rstrip("\n")

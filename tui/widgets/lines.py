@@ -11,7 +11,6 @@ from tui.widgets.part import Part, row
 from tui.widgets.tiers import health_of, serving
 from tui.wording import BAND, HEALTH, KIND, LOUD, QUIET, SESSION
 
-
 _TITLE = 40
 """Cells of a title in the header."""
 

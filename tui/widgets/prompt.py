@@ -32,6 +32,10 @@ class PromptArea(TextArea):
         Binding("ctrl+j,shift+enter", "newline", "New line", show=False, priority=True),
         Binding("tab", "complete", "Complete", show=False, priority=True),
         Binding("backspace", "erase", "Erase", show=False),
+        Binding("pageup", "screen.scroll_transcript('page_up')", show=False),
+        Binding("pagedown", "screen.scroll_transcript('page_down')", show=False),
+        Binding("ctrl+home", "screen.scroll_transcript('to_top')", show=False),
+        Binding("ctrl+end", "screen.scroll_transcript('to_bottom')", show=False),
     ]
 
     class Sent(Message):

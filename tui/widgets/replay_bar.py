@@ -9,6 +9,7 @@ from tui.player import Player
 from tui.widgets.part import Part
 from tui.wording import QUIET
 
+
 class ReplayBar(Part):
     DEFAULT_CSS = "ReplayBar { height: 2; padding: 0 1; border-top: solid $accent; }"
 
