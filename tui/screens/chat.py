@@ -22,8 +22,9 @@ from tui.widgets.prompt import Prompt, PromptArea
 from tui.widgets.tasks import TaskList
 
 if TYPE_CHECKING:
-    from store.events import ThresholdCrossed
     from collections.abc import Mapping
+
+    from store.events import ThresholdCrossed
     from tui.actions import Actions
     from tui.live import Live
 

@@ -96,6 +96,12 @@ class RowView(ScrollView, can_focus=True):
         self.set_timer(_START_UP, self._prepare)
         self._wake()
 
+    def on_resize(self) -> None:
+        self._wake()
+
+    def on_show(self) -> None:
+        self._wake()
+
     def _wake(self) -> None:
         """Have a frame drawn: at once after a rest, else with the next tick."""
         self._dirty = True
@@ -104,13 +110,6 @@ class RowView(ScrollView, can_focus=True):
             self.call_later(self._tick)
             self._clock.reset()
             self._clock.resume()
-
-    def on_show(self) -> None:
-        """Draw what came while nobody could see it."""
-        self._wake()
-
-    def on_resize(self) -> None:
-        self._wake()
 
     def _tick(self) -> None:
         if self._dirty and self.region:
