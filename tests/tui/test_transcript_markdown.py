@@ -16,7 +16,7 @@ from tui.transcript.rows import Row
 
 FOREVER = float("inf")
 FORBIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 BLOCKS = [
@@ -149,6 +149,7 @@ def test_rows_fit_and_carry_nothing_that_steers_a_terminal(text: str, width: int
     for row in whole(text, width):
         assert cell_len(row.text) <= width
         assert not FORBIDDEN.search(row.text)
+        assert "\t" not in row.text
         assert not FORBIDDEN.search(row.copied())
         assert all(href.startswith(("http", "mailto")) for _, _, href in row.runs if href)
 

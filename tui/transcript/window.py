@@ -168,11 +168,11 @@ class Window:
         found: list[Row] = []
         if 0 <= y < self.height:
             number = bisect_right(self.tops, y) - 1
-            entry = self.entries[number]
-            inner = entry.tops(self.width)
+            first = self.entries[number]
+            inner = first.tops(self.width)
             section = bisect_right(inner, y - self.tops[number]) - 1
             skip = y - self.tops[number] - inner[section]
-            for entry, index in self._forwards(Mark(entry, section, skip)):
+            for entry, index in self._forwards(Mark(first, section, skip)):
                 found += self._lay_out(entry, index)[skip : skip + count - len(found)]
                 skip = 0
                 if len(found) >= count:

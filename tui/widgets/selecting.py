@@ -5,6 +5,7 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.selection import Selection
 
+from tui.transcript.rows import Row
 from tui.widgets.rowview import RowView
 
 
@@ -44,17 +45,24 @@ class SelectableRows(RowView):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the original text of the selected rows."""
-        height = self.window.height
-        first = 0 if selection.start is None else self.row_of(selection.start.y)
-        last = height - 1 if selection.end is None else self.row_of(selection.end.y)
-        first, last = max(0, first), min(height - 1, last)
-        rows = self.window.rows(first, last - first + 1) if last >= first else []
+        rows = self._rows_of(selection)
         pieces: list[str] = []
         for number, row in enumerate(rows):
             start = selection.start.x if selection.start and number == 0 else 0
             stop = selection.end.x if selection.end and number == len(rows) - 1 else None
             pieces += row.copied(start, stop), row.joint
         return "".join(pieces[:-1]), "\n"
+
+    def _rows_of(self, selection: Selection) -> list[Row]:
+        """Return the selected rows. Making those that don't exist yet may move the others."""
+        height = -1
+        rows: list[Row] = []
+        while height != self.window.height:
+            height = self.window.height
+            first = 0 if selection.start is None else max(0, self.row_of(selection.start.y))
+            last = height - 1 if selection.end is None else self.row_of(selection.end.y)
+            rows = self.window.rows(first, max(0, min(height - 1, last) - first + 1))
+        return rows
 
     def selected_text(self) -> str:
         """Return what is selected, an empty string if nothing is."""
