@@ -143,24 +143,28 @@ class _Run:
         """Tool calls and their results, with what was said before them."""
         self._serving: ModelRef | None = None
         self._problems: list[Problem] = []
+        """What the next model's line or seam has to tell."""
+        self._met: list[Problem] = []
+        """All of them, for when nobody could answer."""
         self.told: Ticket[tuple[int, ...]] | None = None
         """For the last thing that was said: with it, all of the call is on disk."""
 
     async def run(self) -> Outcome:
         passed = [c for c in self._call.candidates if c.passed_over]
         self._problems = [(c.tier, c.passed_over) for c in passed]
+        self._met = list(self._problems)
         for candidate in self._call.candidates:
             if not candidate.passed_over:
                 outcome = await self._try(candidate)
                 if outcome is not None:
                     return outcome
-        return self._fail("no-tier", nobody(self._problems))
+        return self._fail("no-tier", nobody(self._met))
 
     async def _try(self, candidate: Candidate) -> Outcome | None:
         """The outcome, or `None` when the next candidate should have a go."""
         ref = ModelRef(candidate.account, candidate.model)
         if candidate.tier != "T4" and not self._desk.keeper.probe(ref):
-            self._problems.append((candidate.tier, "is being tried again by another request"))
+            self._meet(candidate.tier, "is being tried again by another request")
             return None
         for _ in range(_STEPS):
             ended = await self._fitted(candidate)
@@ -299,7 +303,11 @@ class _Run:
             self._problems = []  # a seam names its own reason; the earlier ones are told already
         sentence = isinstance(failure, (BadRequest, Missing))
         said = str(failure) if sentence else attempts.phrase(failure)
-        self._problems.append((candidate.tier, said))
+        self._meet(candidate.tier, said)
+
+    def _meet(self, tier: Tier, problem: str) -> None:
+        self._problems.append((tier, problem))
+        self._met.append((tier, problem))
 
     def _finish(self, candidate: Candidate, ended: Ended) -> Outcome:
         self._desk.keeper.succeeded(ModelRef(candidate.account, candidate.model))
