@@ -21,9 +21,10 @@ _HEAD: Final = """\
 
 Made by `python -m tools.fault_matrix --write`; `tests/router/test_fault_matrix.py` makes every cell
 happen in every run of the tests, through the whole engine and the official SDKs, and holds this
-page to it. T0 meets the fault, T3 is well. In every cell:
+page to it. T0 meets the fault, T3 is well (T4 where T0 says nothing for too long: the time limit
+is short here, and T4 has one of its own). In every cell:
 
-- T3 answers, the prompt is kept, on the screen and on disk;
+- the next tier answers, the prompt is kept, on the screen and on disk;
 - the server's own record says that the fault really happened, and that T0 was asked once;
 - each reservation is settled or given back exactly once, none stays open, and the ledger is the sum
   of what the events say, which is what the answer's line shows;

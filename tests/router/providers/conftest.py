@@ -1,10 +1,9 @@
 """A wire with the mock server that speaks it, behind one face for every wire."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Literal, Protocol, cast
 
-import certifi
 import pytest
 import pytest_asyncio
 
@@ -129,19 +128,6 @@ class OnAimock:
             elif fixture.get("latency"):
                 found.append("stall")
         return found
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _few_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing here speaks TLS, and every client would load all the roots of the world: half of
-    these tests' time."""
-    end = "-----END CERTIFICATE-----\n"
-    first = certifi.contents().partition(end)
-    file = tmp_path_factory.mktemp("certificates") / "one.pem"
-    file.write_text(first[0] + end)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(file))
-        yield
 
 
 @pytest.fixture(params=WIRES)
