@@ -18,11 +18,12 @@ from router import reading, recovery
 from router.asking import EngineError, Prompt, SpawnTask, TierCheck, Waiting
 from router.checks import check_tiers
 from router.clock import now_ms
-from router.config import Config
+from router.config import Config, ModelRef
 from router.lane import Lane, title_of
 from router.opening import open_services, prepare
 from router.places import Places
 from router.spawning import Spawner
+from router.telling import Told, told
 from router.view import View
 from store.errors import SessionBusy, StoreError
 from store.events import (
@@ -263,6 +264,29 @@ class Engine:
         waiting = await asyncio.to_thread(recovery.waiting, self.store, session, asked.prompt)
         self._lane(session).put(waiting)
 
+    async def tell(
+        self, target: str, state: Told, until: int | None = None
+    ) -> tuple[ModelRef, ...]:
+        """Take the user's word on what the program can't know: that a tier or a model is to be
+        left alone, or has used up its quota. It holds over restarts and in every copy of the
+        program, whatever requests meet, until it is taken back or `until` has passed.
+
+        Args:
+            target: a tier (all of its models), `account/model`, or a model's name.
+            state: `off`, `exhausted`, or `on` to take it back.
+            until: milliseconds since the epoch; `None` until it is taken back.
+
+        Returns:
+            The models concerned. A model that stands in two tiers is one model.
+
+        Raises:
+            EngineError: no such tier or model, or `until` lies in the past.
+        """
+        await self._services.ready.wait()
+        refs = told(self._services.config, target, state, until, now_ms())
+        self._services.keeper.tell(refs, "unknown" if state == "on" else state, until)
+        return refs
+
     async def idle(self, session: str) -> None:
         """Wait until nothing runs or stands in line for a session."""
         lane = self._lanes.get(session)
@@ -327,6 +351,7 @@ class Engine:
             log.info("settled %d calls of programs that ended in mid-call", dead)
         await asyncio.to_thread(self._repair_orphans)
         await services.keeper.recount()
+        await services.keeper.foresee()
 
     def _repair_orphans(self) -> None:
         for row in self.store.sessions.orphans():
@@ -343,6 +368,7 @@ class Engine:
             await asyncio.sleep(wait)
             try:
                 await self._services.keeper.recount()
+                await self._services.keeper.foresee()
             except StoreError:
                 log.exception("counting usage")
 

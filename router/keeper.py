@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from typing import Final
 
-from router import bands, gauges, health
+from router import alerts, bands, forecast, gauges, health
 from router.catalogue import Catalogue
 from router.clock import now_ms
 from router.config import Budget, Config, ModelRef
 from router.fold import fold_house
+from router.outlook import outlook
 from router.policy import Facts
 from router.policy_table import Policy
 from router.providers.base import Failure, QuotaSpent
@@ -130,6 +131,30 @@ class Keeper:
             self._gauge(gauges.of_spent_quota(ref.account, now_ms(), verdict.until))
             self._band()
 
+    def tell(self, refs: Iterable[ModelRef], state: HealthState, until: int | None) -> None:
+        """Take the user's word on models, until they take it back or `until` has passed. What
+        requests meet changes nothing about it. `unknown` takes it back."""
+        by_user = state != "unknown"
+        for ref in refs:
+            self.say(
+                HealthChanged(
+                    account=ref.account,
+                    model=ref.model,
+                    state=state if by_user or ref.account in self.ready else "missing",
+                    reason="as you said" if by_user else "",
+                    until=until,
+                    by_user=by_user,
+                )
+            )
+        self._band()
+
+    def told(self, ref: ModelRef) -> bool:
+        """Whether the user's own word on a model holds."""
+        known = self.house.health.get(str(ref))
+        return (
+            known is not None and known.by_user and (known.until is None or known.until > now_ms())
+        )
+
     def _health(
         self,
         ref: ModelRef,
@@ -138,6 +163,8 @@ class Keeper:
         until: int | None = None,
         failures: int = 0,
     ) -> None:
+        if self.told(ref):
+            return
         self.say(
             HealthChanged(
                 account=ref.account,
@@ -183,6 +210,18 @@ class Keeper:
             self._gauge(gauge)
         self._band()
 
+    async def foresee(self) -> None:
+        """Say when the next bands are to be expected, where that is news. Some ms of reading for
+        each gauge: not for every request."""
+        now = now_ms()
+        present = bands.at_present(self.house.gauges, now)
+        made = await asyncio.to_thread(
+            outlook, self._store, self.config, self._policy, self._zone, present, now
+        )
+        for event in made:
+            if forecast.differs(self.house.forecasts.get(event.gauge), event):
+                self.say(event)
+
     def _budget_gauges(self) -> list[Gauge]:
         now = now_ms()
         return [self._budget_gauge(budget, now) for budget in self.config.budgets]
@@ -195,6 +234,8 @@ class Keeper:
         known = self.house.gauges.get(gauge.key)
         if known is None or _differs(known, gauge):
             self.say(GaugeChanged(gauge=gauge))
+        for crossed in alerts.due([gauge], self.house.told, "screen", now_ms()):
+            self.say(crossed)
 
     def _band(self) -> None:
         now = now_ms()

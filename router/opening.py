@@ -93,6 +93,8 @@ def _readiness(services: Services, ref: ModelRef) -> None:
     state = known.state if known else "unknown"
     after: HealthState = state
     reason = ""
+    if services.keeper.told(ref):
+        return
     if ref.account not in services.keeper.ready:
         after, reason = "missing", "no key"
     elif state in ("missing", "off"):

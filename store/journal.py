@@ -30,6 +30,9 @@ SELECT seq, at, session, type, body FROM events WHERE seq IN (
     FROM subjects
 ) ORDER BY seq
 """
+_OF_SUBJECT: Final = (
+    "SELECT seq, at, session, type, body FROM events WHERE subject = ? AND at >= ? ORDER BY seq"
+)
 
 
 class Journal:
@@ -121,6 +124,13 @@ class Journal:
         """The latest entry of each subject of the house up to a number, or up to now."""
         with self._readers.borrow() as connection:
             rows = connection.execute(_HOUSE_AT, (END if seq is None else seq,)).fetchall()
+        entries = (reading.entry_of(*row) for row in rows)
+        return [entry for entry in entries if entry is not None]
+
+    def of_subject(self, subject: str, since: int) -> list[Entry]:
+        """Every entry of a subject of the house from a moment on, oldest first."""
+        with self._readers.borrow() as connection:
+            rows = connection.execute(_OF_SUBJECT, (subject, since)).fetchall()
         entries = (reading.entry_of(*row) for row in rows)
         return [entry for entry in entries if entry is not None]
 

@@ -114,21 +114,17 @@ class Ledger:
         with self._readers.borrow() as connection:
             return _settled(connection, limit).amount(limit.unit)
 
-    def steps(
-        self,
-        *,
-        since: int,
-        step: int,
-        count: int,
-        account: str | None = None,
-        model: str | None = None,
-    ) -> list[Totals]:
-        """What was settled in each of `count` stretches of `step` milliseconds from `since` on.
+    def steps(self, limit: Limit, *, since: int, step: int, count: int) -> list[float]:
+        """What a limit counted, in its unit, in each of `count` stretches of `step` milliseconds
+        from `since` on; its own `since` has no say.
 
         The cost grows with the calls in that time: about 1 ms for a thousand.
         """
+        account, model = limit.account, limit.model
         with self._readers.borrow() as connection:
-            return usage.steps(connection, since, step, count, account, model)
+            found = usage.steps(connection, since, step, count, account, model, local=limit.local)
+        nothing = Totals()
+        return [float(found.get(index, nothing).amount(limit.unit)) for index in range(count)]
 
     def reserved(self, account: str | None = None, model: str | None = None) -> Totals:
         """What open reservations hold. All their tokens count as input."""

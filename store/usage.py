@@ -182,16 +182,18 @@ def steps(
     count: int,
     account: str | None = None,
     model: str | None = None,
-) -> list[Totals]:
-    """Totals of each of `count` stretches of `step` milliseconds from `since` on."""
-    clause, narrow = narrowed(account, model)
+    *,
+    local: bool = True,
+) -> dict[int, Totals]:
+    """Totals of those of `count` stretches of `step` milliseconds from `since` on in which there
+    was any use, by their number from 0."""
+    clause, narrow = narrowed(account, model, local=local)
     sql = (
         f"SELECT (at - ?) / ?, {SUM_ROWS} FROM usage "  # noqa: S608
         f"WHERE at >= ? AND at < ?{clause} GROUP BY 1"
     )
     parameters = (since, step, since, since + step * count, *narrow)
-    found = {index: Totals(*sums) for index, *sums in connection.execute(sql, parameters)}
-    return [found.get(index, Totals()) for index in range(count)]
+    return {index: Totals(*sums) for index, *sums in connection.execute(sql, parameters)}
 
 
 def is_settled(connection: sqlite3.Connection, reservation: str) -> bool:
