@@ -3,12 +3,17 @@
 Textual's parser takes an escape character within a bracketed paste for the beginning of a key, and
 hands what follows to the program as keys pressed: a paste could send, quit, or open an editor.
 Most terminals strip such characters from what is pasted; tmux and some others don't.
+
+It also reads a paste character by character: two megabytes would take it seconds. So it gets the
+marks around a paste only, and the text goes by a shorter way.
 """
 
 import sys
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterator
 from typing import Final
 
+from textual import events
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
@@ -18,9 +23,12 @@ _SHOWN: Final = "␛"
 
 
 class PasteGuard:
-    """Makes escape characters within a paste visible before anything parses them."""
+    """Takes what is pasted out of the input, and makes escape characters in it visible."""
 
     def __init__(self) -> None:
+        self.pasted: deque[str] = deque()
+        """Pastes that are complete, oldest first: one for each pair of marks passed on."""
+        self._pieces: list[str] = []
         self._inside = False
         self._held = ""
         self._recent = ""
@@ -28,8 +36,8 @@ class PasteGuard:
         size of what is read at once, and an escape key must not wait for what comes next."""
 
     def filter(self, data: str) -> str:
-        """The input as it may be parsed. A few characters are held back while they could still
-        become the end of the paste."""
+        """The input less the text of pastes. A few characters are held back while they could
+        still become the end of one."""
         data = self._held + data
         self._held = ""
         safe: list[str] = []
@@ -54,7 +62,11 @@ class PasteGuard:
             # The end marker may be cut in two by the size of what is read at once.
             cut = _beginning(before)
             before, self._held = before[: len(before) - cut], before[len(before) - cut :]
-        safe += (before.replace("\x1b", _SHOWN), end)
+        self._pieces.append(before.replace("\x1b", _SHOWN).replace("\0", ""))
+        if end:
+            self.pasted.append("".join(self._pieces))
+            self._pieces.clear()
+            safe.append(end)
         return rest
 
 
@@ -73,10 +85,14 @@ class GuardedParser(XTermParser):
         super().__init__(debug)
         self._guard = PasteGuard()
 
-    def feed(self, data: str) -> Iterable[Message]:
+    def feed(self, data: str) -> Iterator[Message]:
         safe = self._guard.filter(data)
         # Nothing at all means the end of the input to the parser: not so if it is only held back.
-        return () if data and not safe else super().feed(safe)
+        for event in () if data and not safe else super().feed(safe):
+            if isinstance(event, events.Paste):
+                yield events.Paste(self._guard.pasted.popleft())
+            else:
+                yield event
 
 
 def guard() -> None:
