@@ -3,14 +3,16 @@
 import asyncio
 import hashlib
 import logging
+import re
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from router import compaction, context, house_rules, intent, reading, secrets
-from router.asking import SpawnTask, Waiting
+from router.asking import Prompt, SpawnTask, Waiting
 from router.dispatch import Call
 from router.policy import Ask, Refusal, Unconfirmed
 from router.policy_table import Work
@@ -38,6 +40,26 @@ send: it goes out as it is"""
 
 Spawn = Callable[[SpawnTask], Awaitable[str]]
 Ask_ = Callable[[str, ApprovalAsked], Awaitable[None]]
+
+
+WORKS: Final[dict[intent.Executor, Work]] = {"specialist": "code", "background": "background"}
+"""The row of the policy table for what is answered in the chat itself; `main` for the rest."""
+
+_LONG: Final = 200
+"""Characters from which a text is worth a session of its own; below, the answer in the chat is
+there sooner than a tab could be opened."""
+
+_ASIDE: Final = re.compile(r"\bin the background\b", re.IGNORECASE)
+
+
+def _is_work_of_its_own(prompt: Prompt, decision: intent.Decision) -> bool:
+    """Whether background work brings a text, or is asked for aside, and so gets its own session.
+    The rest is answered in the chat, by the same background tier."""
+    text = intent.without_word(prompt.text)
+    asked = decision.word == "sum" or bool(_ASIDE.search(text))
+    return decision.kind == "summarization" and (
+        asked or bool(prompt.attachments) or len(text) >= _LONG
+    )
 
 
 class Lane:
@@ -138,15 +160,24 @@ class Lane:
         await services.ready.wait()
         if await self._must_ask(waiting):
             return
-        decision = intent.decide(waiting.prompt.text, attached=bool(waiting.prompt.attachments))
-        if decision.executor == "background":
+        prompt = waiting.prompt
+        decision = intent.decide(prompt.text, attached=bool(prompt.attachments))
+        if decision.word == "local":
+            waiting = replace(waiting, prompt=replace(prompt, tier="T4"))
+        if decision.executor == "background" and _is_work_of_its_own(prompt, decision):
             await self._background(waiting, decision)
         else:
-            await self._directly(waiting, decision)
+            self._say_what_is_missing(decision)
+            await self._directly(waiting, decision, WORKS.get(decision.executor, "main"))
 
-    async def _directly(self, waiting: Waiting, decision: intent.Decision) -> None:
+    def _say_what_is_missing(self, decision: intent.Decision) -> None:
+        if decision.executor in ("image", "audio"):
+            text = f"There is no skill for {decision.executor} here; this is answered in words."
+            self.services.say(self._session, Note(level="warning", text=text))
+
+    async def _directly(self, waiting: Waiting, decision: intent.Decision, work: Work) -> None:
         services = self.services
-        candidates = services.candidates(_ask(waiting, "main"))
+        candidates = services.candidates(_ask(waiting, work))
         # Awaited: once the route is on disk so is all before it, and the view read is complete.
         await services.say(self._session, self._route(waiting, decision, candidates))
         view = await asyncio.to_thread(
@@ -157,7 +188,7 @@ class Lane:
             session=self._session,
             prompt=waiting.id,
             reply=uuid.uuid4().hex,
-            kind="chat",
+            kind="chat" if decision.kind == "direct" else decision.kind,
             system=lambda tier: house_rules.for_chat(tier, services.config.instructions),
             prepare=lambda room, local: self._fit(view, waiting.id, room, local=local),
             candidates=candidates,
@@ -187,8 +218,8 @@ class Lane:
         candidates = services.candidates(_ask(waiting, "background"))
         route = self._route(waiting, decision, candidates)
         task = SpawnTask(
-            task=prompt.text,
-            title=_title(prompt.text, prompt.attachments),
+            task=intent.without_word(prompt.text),
+            title=_title(intent.without_word(prompt.text), prompt.attachments),
             attachments=prompt.attachments,
             parent=self._session,
             tier=prompt.tier,
@@ -204,8 +235,7 @@ class Lane:
         house = self.services.keeper.house
         first = next((i for i, c in enumerate(candidates) if not c.passed_over), None)
         marked = tuple(
-            msgspec.structs.replace(c, chosen=True) if i == first else c
-            for i, c in enumerate(candidates)
+            replace(c, chosen=True) if i == first else c for i, c in enumerate(candidates)
         )
         return RouteDecided(
             prompt=waiting.id,

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from router import local
+from router import intent, local
 from router.catalogue import Catalogue
 from router.config import ROLES, Config, ModelRef
 from router.connections import Connections
@@ -54,10 +54,11 @@ def open_services(
 
 async def prepare(services: Services, environ: Mapping[str, str]) -> None:
     """Find keys, prices and the local tier, and say what the house is made of."""
-    found, ready, _ = await asyncio.gather(
+    found, ready, *_ = await asyncio.gather(
         local.with_ollama(services.config, environ),
         asyncio.to_thread(services.connections.ready),
         asyncio.to_thread(services.catalogue.learn),
+        asyncio.to_thread(intent.warm_up),
     )
     if found is not services.config:
         ready |= {"ollama"}

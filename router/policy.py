@@ -19,6 +19,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the policy must know of the world at one moment."""
 
     band: Band
+    percent: float | None = None
+    """The figure that put the house into its band."""
     now: int
     health: dict[str, ModelHealth]
     ready: frozenset[str]
@@ -78,10 +80,36 @@ class _Judge:
     def candidates(self) -> tuple[Candidate, ...]:
         rows = self._pins() if self._pinned else self._row()
         last = len(rows) - 1
-        return tuple(
+        judged = tuple(
             self._judged(tier, ref, last_resort=tier == "T4" and index == last)
             for index, (tier, ref) in enumerate(rows)
         )
+        return (*self._left_out(rows), *judged)
+
+    def _left_out(self, rows: list[Row]) -> tuple[Candidate, ...]:
+        """What would serve in normal times and is spared in this band, so that it can be told."""
+        facts, ask = self._facts, self._ask
+        if self._pinned or ask.private or facts.band == "normal":
+            return ()
+        percent = "" if facts.percent is None else f" at {facts.percent:.0f} %"
+        in_row = {tier for tier, _ in rows}
+        normal = self._policy.rows[ask.work]["normal"].tiers
+        spared: list[Tier] = [tier for tier in normal if tier not in in_row]
+        return tuple(
+            Candidate(
+                tier=tier,
+                model=ref.model,
+                account=ref.account,
+                passed_over=f"{self._spared(tier)}{percent}",
+            )
+            for tier, ref in self._models(spared)
+            if ref.account in facts.ready
+        )
+
+    def _spared(self, tier: Tier) -> str:
+        cell = self._cell
+        critical = tier in (cell.critical or ()) or tier in (cell.confirmed or ())
+        return "critical only" if critical else f"spared, {self._facts.band}"
 
     # --- which, in which order -------------------------------------------------------------------
 

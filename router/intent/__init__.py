@@ -17,7 +17,7 @@ from router.intent.decision import (
     Kind,
 )
 
-__all__ = ["TIERS", "Complexity", "Decision", "Detail", "Executor", "Kind", "decide", "warm_up"]
+__all__ = ["TIERS", "Complexity", "Decision", "Detail", "Executor", "Kind", "decide", "warm_up", "without_word"]
 
 THRESHOLD: Final = 0.5
 
@@ -83,6 +83,11 @@ def _classified(label: str, confidence: float, proof: str, read: signals.Signals
         grade,
         _DETAILS.get(label, ""),
     )
+
+
+def without_word(prompt: str) -> str:
+    """The prompt as a model reads it: the explicit word was for us."""
+    return explicit.split(prompt)[1]
 
 
 def warm_up() -> None:

@@ -42,7 +42,7 @@ async def test_a_model_spawns_a_session_that_is_announced(
         reply("About bees.", FLASH),
     )
     async with open_house(configuration(llmock_service, tools=True), tmp_path) as house:
-        answer = await house.say("condense it, would you, in the back")
+        answer = await house.say("could you look after those notes?")
         view = await house.until(lambda view: any(m.role == "announcement" for m in view.messages))
     assert str(answer.text) == "It is on its way."
     announced = next(m for m in view.messages if m.role == "announcement")

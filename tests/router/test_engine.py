@@ -200,7 +200,7 @@ async def test_usage_lifts_the_band_and_the_band_moves_the_work(
         await house.until(lambda view: view.house.band == "prefer-cheaper")
         assert house.view.house.percent == 80
         answer = await house.say("one more")
-        assert (answer.tier, answer.why) == ("T3", "")
+        assert (answer.tier, answer.why) == ("T3", "T0 critical only at 80 %")
         route = next(e.event for e in reversed(house.entries) if isinstance(e.event, RouteDecided))
         assert route.band == "prefer-cheaper"
 
