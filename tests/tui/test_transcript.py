@@ -285,6 +285,15 @@ async def test_a_selection_stays_on_its_words_while_text_arrives_above_and_below
         assert here.app.screen.get_selected_text() == "words"
 
 
+async def test_a_double_click_takes_a_word() -> None:
+    async with stage() as here:
+        here.view.set_items([user(1, "see tui/widgets/prompt.py: it is there")])
+        await here.rest()
+        await here.pilot.click(Transcript, offset=here.find("widgets"), times=2)
+        await here.rest()
+        assert here.app.screen.get_selected_text() == "tui/widgets/prompt.py"
+
+
 async def test_keys_select_and_copy() -> None:
     async with stage() as here:
         here.view.set_items([user(1, "first line\nsecond line\nthird line")])

@@ -1,6 +1,7 @@
 """One item as sections: its header, its body, and how it ended."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -176,7 +177,11 @@ class Entry:
         self._assemble()
 
     def extend(self, text: str) -> None:
-        self.body.extend(text)
+        """Append to the body; to one that had ended as well, though that is read again."""
+        if self._ended:
+            self.update(replace(self.item, body=self.body.text + text))
+        else:
+            self.body.extend(text)
 
     def fold(self) -> None:
         """Open what is collapsed, collapse what is open, if it has a fold."""

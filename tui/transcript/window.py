@@ -14,7 +14,7 @@ from tui.transcript.entry import EarlierEntry, Entry
 from tui.transcript.item import Item
 from tui.transcript.rows import BLANK, Row
 
-READING: Final = 0.004
+READING: Final = 0.002
 """Seconds of reading text in one go."""
 NEAR: Final = 1_500
 """Rows around the view that are laid out ahead."""

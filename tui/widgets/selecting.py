@@ -1,5 +1,9 @@
 """Selecting rows by mouse and keyboard: the text as it was written, without frames and gutters."""
 
+import re
+from typing import Final
+
+from rich.cells import set_cell_size
 from textual.actions import SkipAction
 from textual.geometry import Offset
 from textual.message import Message
@@ -7,6 +11,9 @@ from textual.selection import Selection
 
 from tui.transcript.rows import Row
 from tui.widgets.rowview import RowView
+
+_WORD: Final = re.compile(r"[\w./:@~-]*\w|\S")
+"""What a double click takes: a word, a path, an address."""
 
 
 class SelectableRows(RowView):
@@ -69,6 +76,16 @@ class SelectableRows(RowView):
         selection = self.text_selection
         found = None if selection is None else self.get_selection(selection)
         return found[0].rstrip("\n") if found else ""
+
+    def select_word(self, y: int, cell: int) -> None:
+        """Select the word at a cell of a row."""
+        row = self.window.rows(y, 1)[0]
+        at = len(set_cell_size(row.text, cell))
+        for word in _WORD.finditer(row.text, row.start, row.stop):
+            if word.start() <= at < word.end():
+                line = self.line_of(y)
+                start, stop = Offset(word.start(), line), Offset(word.end(), line)
+                self.screen.selections = {self: Selection(start, stop)}
 
     def action_select_lines(self) -> None:
         """Begin to select whole rows at the lowest text in the upper half, or stop."""

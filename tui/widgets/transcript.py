@@ -122,7 +122,7 @@ class Transcript(SelectableRows):
         .transcript--h1 { text-style: bold underline; }
         .transcript--h2 { text-style: bold; }
         .transcript--bullet { color: $text-primary; }
-        .transcript--quote { color: $text-muted; text-style: italic; }
+        .transcript--quote { color: $text-muted; }
         .transcript--quote-bar, .transcript--rule { color: $primary-muted; }
         .transcript--html, .transcript--url { color: $text-muted; }
         .transcript--link { color: $text-primary; text-style: underline; }
@@ -175,7 +175,7 @@ class Transcript(SelectableRows):
         self.window.append(item)
         self._tell()
 
-    def update(self, item: Item) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def update(self, item: Item) -> None:
         entry = self.window.get(item.id)
         if entry is not None:
             entry.update(item)
@@ -305,6 +305,9 @@ class Transcript(SelectableRows):
         event.prevent_default()
         offset = event.get_content_offset(self)
         if offset is None or not 0 <= offset.y < len(self._shown):
+            return
+        if event.chain > 1:
+            self.select_word(self.top + offset.y, offset.x)
             return
         shown = self._shown[offset.y]
         if shown.over and offset.x >= self.room.width - len(shown.over):
