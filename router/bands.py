@@ -1,9 +1,11 @@
 """From gauges to the band of the house."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final, get_args
 
+from router.config import Config
 from router.policy_table import Policy
+from router.view import ModelHealth
 from store.events import Band, Gauge
 
 BANDS: Final[tuple[Band, ...]] = get_args(Band)
@@ -23,6 +25,31 @@ def house_gauge(gauges: Iterable[Gauge], orchestrator: str | None) -> Gauge | No
 def at_present(gauges: Mapping[str, Gauge], now: int) -> list[Gauge]:
     """The gauges whose window has not reset since they were measured."""
     return [g for g in gauges.values() if g.resets_at is None or g.resets_at > now]
+
+
+def orchestrator(config: Config) -> str | None:
+    """The account whose gauges count for the house."""
+    first = next(iter(config.tiers.get("T0", ())), None)
+    return None if first is None else first.account
+
+
+def all_exhausted(
+    config: Config, health: Mapping[str, ModelHealth], ready: Container[str], now: int
+) -> bool:
+    """Whether every cloud account that could serve (of those `ready`) has spent its quota."""
+    cloud: dict[str, list[bool]] = {}
+    for tier, ref in config.ladder():
+        if tier != "T4" and ref.account in ready:
+            cloud.setdefault(ref.account, []).append(_exhausted(health.get(str(ref)), now))
+    return bool(cloud) and all(all(models) for models in cloud.values())
+
+
+def _exhausted(known: ModelHealth | None, now: int) -> bool:
+    return (
+        known is not None
+        and known.state == "exhausted"
+        and (known.until is None or known.until > now)
+    )
 
 
 def band_for(

@@ -74,6 +74,7 @@ class Keeper:
         percents = bands.percents(bands.at_present(self.house.gauges, now))
         return Facts(
             band=self.house.band,
+            percent=self.house.percent,
             now=now,
             health=self.house.health,
             ready=self.ready,
@@ -240,35 +241,14 @@ class Keeper:
     def _band(self) -> None:
         now = now_ms()
         current = bands.at_present(self.house.gauges, now)
-        account = self._orchestrator() if self._policy.ladder == "house" else None
+        account = bands.orchestrator(self.config) if self._policy.ladder == "house" else None
         binding = bands.house_gauge(current, account)
-        after = bands.band_for(
-            binding, self.house.band, self._policy, all_exhausted=self._all_exhausted(now)
-        )
+        spent = bands.all_exhausted(self.config, self.house.health, self.ready, now)
+        after = bands.band_for(binding, self.house.band, self._policy, all_exhausted=spent)
         percent = None if binding is None else binding.percent
         binds = "" if binding is None else binding.key
         if (after, percent, binds) != (self.house.band, self.house.percent, self.house.binds):
             self.say(BandChanged(before=self.house.band, after=after, percent=percent, binds=binds))
-
-    def _orchestrator(self) -> str | None:
-        first = next(iter(self.config.tiers.get("T0", ())), None)
-        return None if first is None else first.account
-
-    def _all_exhausted(self, now: int) -> bool:
-        """Whether every cloud account that could serve has spent its quota."""
-        cloud: dict[str, list[bool]] = {}
-        for tier, ref in self.config.ladder():
-            if tier != "T4" and ref.account in self.ready:
-                cloud.setdefault(ref.account, []).append(self._exhausted(ref, now))
-        return bool(cloud) and all(all(models) for models in cloud.values())
-
-    def _exhausted(self, ref: ModelRef, now: int) -> bool:
-        known = self.house.health.get(str(ref))
-        return (
-            known is not None
-            and known.state == "exhausted"
-            and (known.until is None or known.until > now)
-        )
 
 
 def _differs(known: Gauge, gauge: Gauge) -> bool:

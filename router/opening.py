@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from router import intent, local
 from router.catalogue import Catalogue
@@ -14,6 +12,7 @@ from router.keeper import Keeper
 from router.places import Places
 from router.policy_table import shipped
 from router.services import Services
+from router.zones import zone_of
 from store.events import (
     TIERS,
     ConfigurationApplied,
@@ -26,15 +25,6 @@ from store.events import (
 from store.opening import Store
 
 HINT = "Local only: {model} answers here, {size}. Add a provider: /config, or butler init."
-
-
-def zone_of(config: Config) -> tzinfo:
-    """The zone in which days, weeks and months begin."""
-    if config.time_zone != "local":
-        return ZoneInfo(config.time_zone)
-    zone = datetime.now().astimezone().tzinfo
-    assert zone is not None  # noqa: S101  (astimezone always sets one)
-    return zone
 
 
 def open_services(

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -132,7 +132,7 @@ class Ledger:
             return usage.reserved(connection, account, model)
 
     def by(
-        self, group: Group, *, since: int, until: int | None = None, tz: str = "UTC"
+        self, group: Group, *, since: int, until: int | None = None, tz: str | tzinfo = "UTC"
     ) -> list[tuple[str, Totals]]:
         """Totals for each value of `group` that occurs: the dearest first, days in order.
 
@@ -140,14 +140,14 @@ class Ledger:
             group: what to tell apart; a `day` reads `2026-11-20`.
             since: milliseconds, inclusive.
             until: milliseconds, exclusive; to the end if `None`.
-            tz: an IANA time zone, where days begin.
+            tz: where days begin; an IANA time zone, or one at hand.
 
         Raises:
             zoneinfo.ZoneInfoNotFoundError: no such time zone.
         """
         end = END if until is None else until
         if group == "day":
-            return self._by_day(since, end, ZoneInfo(tz))
+            return self._by_day(since, end, ZoneInfo(tz) if isinstance(tz, str) else tz)
         with self._readers.borrow() as connection:
             return usage.grouped(connection, group, since, end)
 
@@ -171,7 +171,7 @@ class Ledger:
         events = (entry.event for entry in self.overdue(now))
         return [event for event in events if isinstance(event, UsageReserved)]
 
-    def _by_day(self, since: int, until: int, zone: ZoneInfo) -> list[tuple[str, Totals]]:
+    def _by_day(self, since: int, until: int, zone: tzinfo) -> list[tuple[str, Totals]]:
         days: list[tuple[str, Totals]] = []
         with self._readers.borrow() as connection:
             first, last = usage.span(connection)
