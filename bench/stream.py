@@ -112,6 +112,7 @@ def child(which: str, tokens: int, rate: float, report: str) -> None:
                 await write(piece)
             self.last = time.monotonic()
             await stop()
+            fed_mark(report).touch()
 
         def action_report(self) -> None:
             Path(report).write_text(
@@ -128,6 +129,11 @@ def child(which: str, tokens: int, rate: float, report: str) -> None:
             self.exit()
 
     Bench().run()
+
+
+def fed_mark(report: str) -> Path:
+    """Return the file whose existence says that the last token was handed over."""
+    return Path(report).with_suffix(".fed")
 
 
 def make_widget(which: str):
@@ -200,7 +206,7 @@ def run(which: str, tokens: int, rate: float) -> Figures:
         )
         os.close(slave)
         try:
-            last_byte = drain(master, process, shortest=1.0 + (tokens / rate if rate else 0))
+            last_byte = drain(master, process, fed_mark(str(report)))
         finally:
             process.wait(20)
             os.close(master)
@@ -219,9 +225,9 @@ def environment() -> dict[str, str]:
     }
 
 
-def drain(master: int, process: subprocess.Popen[bytes], shortest: float) -> float:
-    """Read what the app draws; when it has been quiet for long, ask it to report."""
-    started = last = time.monotonic()
+def drain(master: int, process: subprocess.Popen[bytes], fed: Path) -> float:
+    """Read what the app draws; when it is fed and has been quiet, ask it to report."""
+    last = time.monotonic()
     drawn, asked = 0.0, False
     while process.poll() is None:
         ready, _, _ = select.select([master], [], [], 0.05)
@@ -232,7 +238,7 @@ def drain(master: int, process: subprocess.Popen[bytes], shortest: float) -> flo
             except OSError:  # the app has closed its end
                 break
             last = now
-        elif not asked and now - started > shortest + 1.5 and now - last > QUIET:
+        elif not asked and now - last > QUIET and fed.exists():
             drawn, asked = last, True
             os.write(master, b"q")
     return drawn
