@@ -69,6 +69,13 @@ class BaseApp(App[int]):
     def use_theme(self, name: str) -> None:
         self.theme = name if name in self.available_themes else themes.DARK.name
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """As Textual does; but before anything is there to be styled, only the colours change."""
+        if self._driver is None:
+            self.stylesheet.set_variables(self.get_css_variables())
+        else:
+            super().refresh_css(animate)
+
     # --- copying ---
 
     async def copy(self, text: str, what: str) -> None:
@@ -145,6 +152,8 @@ class ButlerApp(BaseApp):
         _ = self.call_after_refresh(self._start)
 
     def _start(self) -> None:
+        gc.freeze()
+        gc.enable()
         self._house = asyncio.create_task(self._keep_house(), name="house")
 
     async def _keep_house(self) -> None:

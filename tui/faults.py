@@ -17,6 +17,8 @@ def report(error: BaseException) -> int:
     error = _innermost(error)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else Exit.FAILED
+    if isinstance(error, click.Abort):
+        return Exit.INTERRUPTED
     if isinstance(error, ReaderGone):
         _let_go_of_stdout()
         return Exit.DONE

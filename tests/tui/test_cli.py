@@ -10,7 +10,7 @@ import pexpect
 import pytest
 
 from tests.tui.command_line import COMMAND, ROOT, CommandLine
-from tui.cli import COMMANDS
+from tui.command_line import COMMANDS
 from tui.commands.opening import Wish, options_for
 from tui.exits import Exit
 

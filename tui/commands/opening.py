@@ -1,5 +1,6 @@
 """`butler` by itself: opens the dashboard."""
 
+import gc
 import os
 import sys
 from typing import NamedTuple, cast
@@ -36,6 +37,9 @@ def open_app(wish: Wish) -> int:
     if wish.session is not None:
         # Told before the screen opens: afterwards the sentence would be wiped away with it.
         wish = wish._replace(session=find_session(wish.session, places))
+    # Nothing of what is made until the screen stands is garbage; to look for some would take a
+    # tenth of the start. The app turns it on again.
+    gc.disable()
     options = options_for(wish, places)
     from tui.app import run
 

@@ -79,7 +79,6 @@ class HouseScreen(Screen[None]):
                 yield self.tasks
         yield from self.compose_foot()
         yield self.hint
-        yield Static(id="too-small", markup=False)
 
     def compose_foot(self) -> ComposeResult:
         """What stands below the body."""
@@ -199,9 +198,9 @@ class HouseScreen(Screen[None]):
         _ = self.set_class(small, "-too-small")
         if was_small and not small:
             _ = self.call_after_refresh(self.focus_home)
-        if small:
+        if small and not self.query("#too-small"):
             text = f"too small\n{columns}×{rows} needed"
-            self.query_one("#too-small", Static).update(Content(text))
+            _ = self.mount(Static(Content(text), id="too-small"))
 
     def action_show_tasks(self) -> None:
         """Put the keyboard into the task list; on a narrow screen, open the panel over the rest."""

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Final
 
 from textual import events
-from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -74,12 +73,6 @@ class CardDock(Vertical, can_focus=True):
         self._shown = Static(id="card-shown", markup=False)
         self._keys = Static(id="card-keys", markup=False)
 
-    def compose(self) -> ComposeResult:
-        yield self._question
-        with VerticalScroll(can_focus=False):
-            yield self._shown
-        yield self._keys
-
     @property
     def asked(self) -> ApprovalAsked | None:
         return self._asked
@@ -101,6 +94,9 @@ class CardDock(Vertical, can_focus=True):
             self._fill(asked)
 
     def _fill(self, asked: ApprovalAsked) -> None:
+        if not self.children:  # most runs never show a card
+            shown = VerticalScroll(self._shown, can_focus=False)
+            _ = self.mount(self._question, shown, self._keys)
         self.border_title = f" {sanitise_line(asked.kind)} · {asked.approval[:6]} "
         self._question.update(Content.styled(sanitise(asked.question), "bold"))
         self._shown.update(Content(sanitise(asked.shown)))
