@@ -108,16 +108,16 @@ def usage_report(
     """
     now = now_ms() if now is None else now
     known, zone = house(store), zone_of(config)
-    present = _present(store, config, known, zone, now)
-    band, binding = _band(known, config, present, now)
-    due = tuple(alerts.due(present, known.told, "script", now))
+    current = present_gauges(store, config, known, now)
+    band, binding = _band(known, config, current, now)
+    due = tuple(alerts.due(current, known.told, "script", now))
     return UsageReport(
         at=now,
         time_zone=config.time_zone,
         band=band,
         percent=None if binding is None else binding.percent,
         binds="" if binding is None else binding.key,
-        gauges=_standings(store, config, known, present, zone, now),
+        gauges=_standings(store, config, known, current, now),
         should_alert=bool(due),
         alerts=due,
         periods=_periods(store, zone, now, days),
@@ -127,8 +127,9 @@ def usage_report(
 # --- gauges --------------------------------------------------------------------------------------
 
 
-def _present(store: Store, config: Config, known: House, zone: tzinfo, now: int) -> list[Gauge]:
-    """Budgets as of now, and what services reported about windows that still run."""
+def present_gauges(store: Store, config: Config, known: House, now: int) -> list[Gauge]:
+    """Budgets as of now, and what services reported about windows that still run. Blocks."""
+    zone = zone_of(config)
     reported = [g for g in bands.at_present(known.gauges, now) if g.source != "budget"]
     budgets = [
         gauges.of_budget(budget, store.ledger.spent(gauges.limit_of(budget, now, zone)), now, zone)
@@ -138,12 +139,12 @@ def _present(store: Store, config: Config, known: House, zone: tzinfo, now: int)
 
 
 def _band(
-    known: House, config: Config, present: Sequence[Gauge], now: int
+    known: House, config: Config, current: Sequence[Gauge], now: int
 ) -> tuple[Band, Gauge | None]:
     """As the running program would say it, also where none has run for a while."""
     policy = shipped()
     account = bands.orchestrator(config) if policy.ladder == "house" else None
-    binding = bands.house_gauge(present, account)
+    binding = bands.house_gauge(current, account)
     ready = {ref.account for _, ref in config.ladder()} - _keyless(known)
     spent = bands.all_exhausted(config, known.health, ready, now)
     return bands.band_for(binding, known.band, policy, all_exhausted=spent), binding
@@ -155,21 +156,22 @@ def _keyless(known: House) -> set[str]:
 
 
 def _standings(
-    store: Store, config: Config, known: House, present: Sequence[Gauge], zone: tzinfo, now: int
+    store: Store, config: Config, known: House, current: Sequence[Gauge], now: int
 ) -> tuple[Standing, ...]:
-    made = {f.gauge: f for f in outlook(store, config, shipped(), zone, present, now)}
-    current = {gauge.key for gauge in present}
-    over = [g for g in known.gauges.values() if g.source != "budget" and g.key not in current]
-    rows = [_standing(gauge, made.get(gauge.key), now) for gauge in present]
+    made = {f.gauge: f for f in outlook(store, config, shipped(), zone_of(config), current, now)}
+    keys = {gauge.key for gauge in current}
+    over = [g for g in known.gauges.values() if g.source != "budget" and g.key not in keys]
+    rows = [_standing(gauge, made.get(gauge.key), now) for gauge in current]
     rows += [_standing(msgspec.structs.replace(g, percent=None), None, now) for g in over]
     rows.sort(key=lambda row: -1.0 if row.percent is None else row.percent, reverse=True)
     return (*rows, *map(_unknown, _unmeasured(config, known, rows)))
 
 
 def _unmeasured(config: Config, known: House, rows: Sequence[Standing]) -> list[str]:
-    """Cloud accounts that could be used up without anybody knowing."""
+    """Cloud accounts that are in use and could be used up without anybody knowing."""
     measured = {row.account for row in rows}
-    accounts = dict.fromkeys(ref.account for tier, ref in config.ladder() if tier != "T4")
+    asked = [ref for tier, ref in config.ladder() if tier != "T4" and str(ref) in known.health]
+    accounts = dict.fromkeys(ref.account for ref in asked)
     return [name for name in accounts if name not in measured | _keyless(known)]
 
 

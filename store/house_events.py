@@ -72,7 +72,7 @@ class BandChanged(Event, frozen=True):
         return "band"
 
 
-class Foreseen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
     """When a gauge will stand at a level, as a range that holds the truth four times in five."""
 
     level: float
@@ -84,7 +84,7 @@ class Foreseen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`None` if it may well come so far only later, or not at all."""
 
 
-class ForecastChanged(Event, frozen=True):
+class ForecastChanged(Event, frozen=True, omit_defaults=False):
     """What the past use of a gauge makes one expect. Said again when it has moved a good deal."""
 
     gauge: str
@@ -106,7 +106,7 @@ class ForecastChanged(Event, frozen=True):
         return f"forecast:{self.gauge}"
 
 
-class ThresholdCrossed(Event, frozen=True):
+class ThresholdCrossed(Event, frozen=True, omit_defaults=False):
     """Usage has passed a mark that the user is to be told of, once in each window.
 
     Whoever notices it first says so: a second program's event is left out of the journal.

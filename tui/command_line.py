@@ -12,7 +12,8 @@ COMMANDS: Final = {
     "sessions": "List, show, search, export and delete conversations.",
     "replay": "Watch a conversation as it happened.",
     "route": "Explain what a prompt is taken for, and who would serve it.",
-    "usage": "Show what was used: gauges, tokens and cost.",
+    "usage": "Show what was used: gauges, forecasts, tokens and cost.",
+    "tiers": "Show how each tier's models stand: health, limits, prices.",
     "config": "Find, show, check and edit the configuration.",
     "init": "Set up accounts and keys.",
     "doctor": "Say which tiers are ready, what is missing and how to mend it.",
@@ -21,7 +22,7 @@ COMMANDS: Final = {
 
 EPILOG: Final = (
     "Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 no tier could answer, "
-    "4 declined, 130 interrupted."
+    "4 declined, 5 a usage mark is passed, 130 interrupted."
 )
 
 

@@ -77,9 +77,9 @@ def clock(ms: int) -> str:
     return f"{local(ms):%H:%M:%S}"
 
 
-def moment(ms: int, now: int) -> str:
+def moment(ms: int, now: int, zone: tzinfo | None = None) -> str:
     """When something will be: `14:05` today, `Thu 09:00` this week, `2026-12-01` later."""
-    then, today = local(ms), local(now)
+    then, today = local(ms, zone), local(now, zone)
     if then.date() == today.date():
         return f"{then:%H:%M}"
     return f"{then:%a %H:%M}" if abs(ms - now) < 6 * DAY else f"{then:%Y-%m-%d}"

@@ -30,6 +30,7 @@ HEALTH: Final[dict[HealthState, Look]] = {
     "unknown": Look("○", "untried", QUIET),
     "ready": Look("●", "ready", "$success"),
     "cooling": Look("◐", "cooling", "$warning"),
+    "probing": Look("◑", "probing", "$warning"),
     "exhausted": Look("◌", "spent", "$warning"),
     "off": Look("✗", "off", "$error"),
     "missing": Look("–", "missing", QUIET),

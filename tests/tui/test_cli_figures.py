@@ -66,8 +66,8 @@ def test_usage_has_each_limit_with_source_age_and_reset_and_sums(butler: Command
             "s", settled("a", "T0", 3000, 2.5), settled("b", "T2", 500, None), at=now
         ).wait(5)
     text = butler("usage").out
-    provider = next(line for line in text.splitlines() if "provider" in line)
-    assert "anthropic" in provider
+    provider = next(line for line in text.splitlines() if line.startswith("anthropic"))
+    assert "provider" in provider
     assert "5h" in provider
     assert "62 %" in provider
     assert "2 m ago" in provider
