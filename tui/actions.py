@@ -10,6 +10,7 @@ from tui import clipboard, figures
 from tui.drafts import Draft
 from tui.sending import REFUSALS, Pins
 from tui.slash import BY_NAME, Slash, unknown
+from tui.watched import watched
 
 if TYPE_CHECKING:
     from tui.app import ButlerApp
@@ -55,7 +56,7 @@ class Actions:
             self._start(result)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._told(work))
+        task = watched(self._told(work), "action", self._app.crash)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -65,8 +66,6 @@ class Actions:
             await work
         except (*REFUSALS, OSError) as error:
             self._screen.say(str(error), error=True)
-        except Exception as error:  # noqa: BLE001 (a task of its own: nobody else would hear of it)
-            self._app.crash(error)
 
     # --- prompts of a kind ---
 

@@ -25,6 +25,7 @@ from tui.pace import Pace
 from tui.screens.chat import ChatScreen
 from tui.sending import Pins
 from tui.text import plain, sanitise_line
+from tui.watched import watched
 
 if TYPE_CHECKING:
     from textual.command import CommandPalette, Provider
@@ -137,6 +138,7 @@ class ButlerApp(BaseApp):
         self._pace = Pace(self._paint)
         self.live = live or Live(options)
         self.live.on_change = self._pace.wanted
+        self.live.on_failure = self.crash
         self.actions = Actions(self)
         self.drafts = Drafts(options.places.state, lambda text: self.chat.say(text, error=True))
         pins = Pins(tier=options.tier, model=options.model, always_private=options.private)
@@ -161,7 +163,7 @@ class ButlerApp(BaseApp):
             draft = await asyncio.to_thread(take_over, self.options.places.state)
             if draft and not self.chat.prompt.draft:
                 self.chat.prompt.draft = draft
-            opened = asyncio.create_task(self._once_open())
+            opened = watched(self._once_open(), "once open", self.crash)
             await self.live.run()
             _ = opened.cancel()
         except StoreError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from router.clock import now_ms
 from router.view import View
 from tui.deck import Deck
+from tui.watched import watched
 
 if TYPE_CHECKING:
     from router.engine import Engine
@@ -29,6 +30,8 @@ class Live:
         self.options = options
         self.on_change: Callable[[], None] = lambda: None
         """Called when any view is another one."""
+        self.on_failure: Callable[[BaseException], None] = _raise
+        """Called when the views can no longer be brought up to date."""
         self.deck = Deck(View(session="", workspace=str(options.workspace)))
         self.notices: tuple[str, ...] = ()
         self._engine: Engine | None = None
@@ -136,7 +139,8 @@ class Live:
         if self._subscription is not None:
             self._subscription.close()
         self._subscription, self.deck = subscription, Deck(view)
-        self._pump = asyncio.create_task(self._take_in(subscription, self.deck), name="pump")
+        taking_in = self._take_in(subscription, self.deck)
+        self._pump = watched(taking_in, "pump", self.on_failure)
         self.on_change()
 
     async def _take_in(self, subscription: "Subscription", deck: Deck) -> None:
@@ -151,6 +155,10 @@ class Live:
             here = str(self.options.workspace)
             session = next((row.id for row in rows if row.workspace == here), None)
         await (self.open(session) if session else self.begin())
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _open_store(options: "Options") -> "Store":

@@ -11,6 +11,7 @@ from store.errors import StoreError
 from store.events import Tier
 from tui.attachments import UnreadableFile, read_mentioned
 from tui.drafts import Draft
+from tui.watched import watched
 
 REFUSALS: Final = (EngineError, StoreError, UnreadableFile)
 """What is the user's to mend: told in a sentence, and the text comes back."""
@@ -63,11 +64,13 @@ class Outbox:
         submit: Callable[[Letter, Prompt], Awaitable[object]],
         returned: Callable[[Draft, str], None],
         remark: Callable[[str], None],
+        failed: Callable[[BaseException], None],
         workspace: Path,
     ) -> None:
         self._submit = submit
         self._returned = returned
         self._remark = remark
+        self._failed = failed
         self._workspace = workspace
         self._waiting: list[Letter] = []
         self._task: asyncio.Task[None] | None = None
@@ -82,7 +85,7 @@ class Outbox:
     def send(self) -> None:
         """Send what waits. Call it when the engine is ready."""
         if self._waiting and (self._task is None or self._task.done()):
-            self._task = asyncio.create_task(self._send_all(), name="outbox")
+            self._task = watched(self._send_all(), "outbox", self._failed)
 
     async def empty(self) -> None:
         if self._task is not None:

@@ -59,6 +59,14 @@ class Still(Live):
     async def run(self) -> None:
         await self._stop.wait()
 
+    async def ready(self) -> None:
+        """At once, for commands; what needs the engine itself waits in the outbox for ever."""
+
+
+class StillApp(ButlerApp):
+    async def _once_open(self) -> None:
+        """There is no store to read earlier prompts from."""
+
 
 def still_app(folder: Path, *views: View, **more: object) -> ButlerApp:
     options = options_in(folder, **more)
@@ -66,7 +74,7 @@ def still_app(folder: Path, *views: View, **more: object) -> ButlerApp:
     live.deck = Deck(views[0])
     for child in views[1:]:
         live.deck.put(child)
-    return ButlerApp(options, live)
+    return StillApp(options, live)
 
 
 @pytest.fixture

@@ -170,7 +170,8 @@ async def test_a_store_that_can_not_be_used_is_one_sentence_and_exit_code_1(
     data = tmp_path / "home" / "data"
     data.parent.mkdir()
     data.write_text("a file where a folder should be")
-    async with running(tmp_path, home_config(Scripted(port=1))) as (app, _pilot):
+    async with running(tmp_path, home_config(Scripted(port=1))) as (app, pilot):
+        await until(pilot, lambda: app._house)
         assert app._house is not None
         await asyncio.wait_for(app._house, 5)
         assert app.return_code == 1

@@ -50,7 +50,6 @@ async def test_arrows_at_the_edges_walk_earlier_prompts_and_come_back(shown: Sho
 
 async def test_ctrl_r_finds_an_earlier_prompt_by_its_words(shown: Shown) -> None:
     async with shown(scenes.calm_view()) as (app, pilot):
-        app.live._ready.set()
         app.chat.history.add_older(["why is the sky blue", "list the planets"])
         await pilot.press("ctrl+r")
         await until(pilot, lambda: app.screen is not app.chat)
@@ -114,7 +113,6 @@ async def test_files_complete_after_an_at_sign(shown: Shown, tmp_path: Path) -> 
 
 async def test_a_question_mark_helps_only_on_an_empty_prompt(shown: Shown) -> None:
     async with shown(scenes.calm_view()) as (app, pilot):
-        app.live._ready.set()
         await pilot.press("a", "?")
         assert app.chat.prompt.area.text == "a?"
         await pilot.press("backspace", "backspace", "?")
@@ -132,11 +130,9 @@ async def test_what_is_typed_elsewhere_goes_into_the_prompt(shown: Shown) -> Non
 
 async def test_marks_for_one_prompt_are_used_up_and_pins_stay(shown: Shown) -> None:
     async with shown(scenes.busy_view()) as (app, pilot):
-        app.live._ready.set()
         app.actions.do("tier", "t3")
         app.actions.do("critical")
         await until(pilot, lambda: "T3 · critical" in on_screen(app))
-        app.live._ready.clear()
         await pilot.press(*"now", "enter")
         (letter,) = app.chat._outbox._waiting
         assert (letter.pins.tier, letter.pins.critical) == ("T3", True)

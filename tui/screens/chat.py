@@ -72,7 +72,9 @@ class ChatScreen(HouseScreen):
         self._drafts = drafts
         self._completer = Completer(self.prompt, live.options.workspace)
         self._confirming: tuple[str, float] = ("", 0.0)
-        self._outbox = Outbox(self._submit, self._give_back, self.say, live.options.workspace)
+        self._outbox = Outbox(
+            self._submit, self._give_back, self.say, live.on_failure, live.options.workspace
+        )
 
     def compose_foot(self) -> ComposeResult:
         yield self.card

@@ -19,7 +19,7 @@ from textual.widgets import Static
 from router.view import View
 from tui.deck import Deck
 from tui.widgets.band import BandGauge
-from tui.widgets.lines import Header, HintLine, HouseLine, about
+from tui.widgets.lines import Header, Heading, HintLine, HouseLine
 from tui.widgets.tabs import Tab, TabRow
 from tui.widgets.tasks import TaskList
 from tui.widgets.tiers import TierRows
@@ -51,8 +51,7 @@ class HouseScreen(Screen[None]):
         self._clock = clock
         self._feeds: dict[str, Feed] = {}
         self._hidden: set[str] = set()
-        self._heard: set[str] = set()
-        self._shown: View | None = None
+        self._main_shown: View | None = None
         self._stands = False
         """Whether the widgets are there to be painted."""
         self.header = Header()
@@ -106,28 +105,30 @@ class HouseScreen(Screen[None]):
         for feed in self._feeds.values():
             _ = feed.transcript.remove()
         self._feeds.clear()
-        self._shown = None
+        self._main_shown = None
         self.paint()
 
     def paint(self) -> None:
         """Bring the widgets up to what the deck says. What did not change is not touched."""
         if not self._stands:
             return
-        view, main, before = self.view, self.deck.main, self._shown
-        self._shown = view
-        now = self._clock()
+        view, main, before = self.view, self.deck.main, self._main_shown
+        self._main_shown = main
+        if before is None:
+            self.tell_time(self._clock())
         self._show_transcript(view)
         self.welcome.display = not view.messages
-        self.welcome.show(main.house)
-        house = main.house
-        if before is None or house is not before.house or main.tasks is not before.tasks:
-            self.band.show(house)
-            self.tiers.show(house)
-        self.tasks.show(main.tasks)
-        self.house_line.show(house, main.tasks)
-        self.header.show(_place(main), about(view, self.pins()))
+        new_house = before is None or main.house is not before.house
+        new_tasks = before is None or main.tasks is not before.tasks
+        if new_house:
+            for part in (self.welcome, self.band, self.tiers):
+                part.show(main.house)
+        if new_tasks:
+            self.tasks.show(main.tasks)
+        if new_house or new_tasks:
+            self.house_line.show(main.house, main.tasks)
+        self.header.show(_place(main), Heading.of(view, self.pins()))
         self.tabs.show(tuple(self._tab(session) for session in self.open_tabs), self.active)
-        self.tell_time(now)
 
     def _tab(self, session: str) -> Tab:
         view = self.deck.views[session]

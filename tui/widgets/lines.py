@@ -1,10 +1,12 @@
 """The one-line pieces: the header above, the hint below, the house where there is no room."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual.content import Content
 
 from router.view import House, Task, View
+from store.events import SessionKind, SessionState
 from tui import figures
 from tui.text import sanitise_line
 from tui.widgets.part import Part, row
@@ -21,32 +23,47 @@ class Header(Part):
     def __init__(self) -> None:
         super().__init__(id="header")
         self._place = ""
-        self._about = Content("")
+        self._heading = Heading()
 
-    def show(self, place: str, about: Content) -> None:
-        self._place, self._about = place, about
-        self.changed()
+    def show(self, place: str, heading: "Heading") -> None:
+        if (place, heading) != (self._place, self._heading):
+            self._place, self._heading = place, heading
+            self.changed()
 
     def draw(self, width: int, now: int) -> Content:
         left = Content.assemble(("Butler", "bold $primary"), "   ", (self._place, QUIET))
-        return row(left, self._about, width)
+        return row(left, draw_heading(self._heading), width)
 
 
-def about(view: View, pins: Sequence[str]) -> Content:
-    """Title, state and who answers, for the header."""
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What the header says of a session."""
+
+    title: str = ""
+    kind: SessionKind = "chat"
+    state: SessionState = "open"
+    marks: tuple[str, ...] = ()
+    """What is pinned, and whether it is private."""
+    tokens: int = 0
+
+    @classmethod
+    def of(cls, view: View, pins: Sequence[str]) -> "Heading":
+        marks = (*pins, "private") if view.private else tuple(pins)
+        used = sum(message.usage.total for message in view.messages if message.usage)
+        return cls(view.title, view.kind, view.state, marks, used)
+
+
+def draw_heading(heading: Heading) -> Content:
     parts: list[tuple[str, str]] = []
-    if view.title:
-        title = Content(sanitise_line(view.title)).truncate(_TITLE, ellipsis=True)
+    if heading.title:
+        title = Content(sanitise_line(heading.title)).truncate(_TITLE, ellipsis=True)
         parts.append((title.plain, "bold"))
-    if view.kind != "chat":
-        look = SESSION[view.state]
-        parts.append((f"{KIND[view.kind]} {look.glyph} {look.word}", look.style))
-    parts += [(pin, "bold $accent") for pin in pins]
-    if view.private:
-        parts.append(("private", "bold $accent"))
-    used = sum(message.usage.total for message in view.messages if message.usage)
-    if used:
-        parts.append((f"{figures.tokens(used)} tokens", QUIET))
+    if heading.kind != "chat":
+        look = SESSION[heading.state]
+        parts.append((f"{KIND[heading.kind]} {look.glyph} {look.word}", look.style))
+    parts += [(mark, "bold $accent") for mark in heading.marks]
+    if heading.tokens:
+        parts.append((f"{figures.tokens(heading.tokens)} tokens", QUIET))
     assembled: list[tuple[str, str]] = []
     for index, part in enumerate(parts):
         assembled += [(" · ", QUIET)] * bool(index) + [part]
@@ -115,8 +132,9 @@ class HintLine(Part):
         self._notice = ""
 
     def show(self, hints: tuple[str, ...]) -> None:
-        self._hints = hints
-        self.changed()
+        if hints != self._hints:
+            self._hints = hints
+            self.changed()
 
     def notice(self, text: str) -> None:
         self._notice = text

@@ -19,7 +19,10 @@ class Part(Widget):
         raise NotImplementedError
 
     def changed(self) -> None:
-        """Draw again, and repaint if that looks different."""
+        """Draw again, and repaint if that looks different. What is not displayed waits until it
+        is, and then has a size again."""
+        if not self.display:
+            return
         drawn = self.draw(self.size.width or self._width_to_come(), self._clock)
         if drawn.is_same(self._drawn):
             return

@@ -215,12 +215,17 @@ class Prompt(Vertical):
             self._hold(self._pieces[:-1])
 
     def on_text_area_changed(self) -> None:
+        if self._pieces:
+            self._show_pieces()
         _ = self.post_message(self.Changed())
 
     def _hold(self, pieces: Sequence[Attachment]) -> None:
         self._pieces = tuple(pieces)
-        labels = [f"[{piece.name}]" for piece in pieces]
+        self._show_pieces()
+        _ = self.post_message(self.Changed())
+
+    def _show_pieces(self) -> None:
+        labels = [f"[{piece.name}]" for piece in self._pieces]
         hint = "  backspace takes it back" if labels and not self.area.text else ""
         self._chips.update(Content.assemble("  ".join(labels), (hint, QUIET)))
         self._chips.display = bool(labels)
-        _ = self.post_message(self.Changed())

@@ -38,8 +38,9 @@ class TabRow(Part):
         self._spans: list[tuple[int, int, str]] = []
 
     def show(self, tabs: tuple[Tab, ...], active: str) -> None:
-        self._tabs, self._active = tabs, active
-        self.changed()
+        if (tabs, active) != (self._tabs, self._active):
+            self._tabs, self._active = tabs, active
+            self.changed()
 
     def draw(self, width: int, now: int) -> Content:
         labels = self._labels(words=True)
