@@ -6,7 +6,7 @@ from typing import Final
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from tui.text import sanitise, sanitise_line
-from tui.transcript.rows import Code, Prefix, Row, Run, Runs, cells, original, slice_runs
+from tui.transcript.rows import Code, Row, Run, Runs, cells, original, slice_runs
 
 COPY: Final = " copy c "
 CONTINUES: Final = "↩"
@@ -68,7 +68,3 @@ def _raw_piece(raw: str, text: str, at: int, length: int) -> str | None:
     if raw == text:
         return None
     return original(raw, text, at, at + length) if sanitise(raw) == text else None
-
-
-def lead_of(prefix: Prefix, *, first: bool) -> Runs:
-    return prefix.first if first else prefix.rest

@@ -239,11 +239,6 @@ class Window:
                 self.wanted.add(section.wanted)
         return section.rows
 
-    def all_rows(self) -> Iterator[Row]:
-        for entry in self.entries:
-            for index in range(len(entry.sections)):
-                yield from self._lay_out(entry, index)
-
 
 def _row_of_letter(rows: Sequence[Row], letter: int) -> int:
     """Return the row that shows a section's n-th character."""
