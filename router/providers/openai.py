@@ -18,6 +18,7 @@ from openai.types.responses import (
     ResponseReasoningItem,
     ResponseReasoningItemParam,
     ResponseStreamEvent,
+    ResponseUsage,
 )
 from openai.types.responses.response_input_item_param import FunctionCallOutput
 
@@ -42,6 +43,7 @@ from router.providers.base import (
 from router.providers.connection import Connection
 from router.providers.failures import Trouble, failure_of
 from router.providers.openai_sdk import explain, list_models, open_client, time_limits, usage_of
+from store.events import Usage
 
 WIRE: Final = "openai"
 
@@ -109,7 +111,7 @@ class OpenAIModel:
 
     def _end(self, response: Response, answer: Answer) -> None:
         if response.usage:
-            answer.usage = usage_of(response.usage)
+            answer.usage = _usage(response.usage)
         if response.status == "failed" or response.error:
             raise self._failed(response.error)
         details = response.incomplete_details
@@ -140,6 +142,17 @@ def _finished(item: ResponseOutputItem, answer: Answer) -> Iterable[Piece]:
         yield ToolCallReady(ToolCallPart(item.call_id, item.name, item.arguments or "{}"))
     elif item.type == "reasoning" and item.encrypted_content:
         answer.opaque.append(OpaquePart(WIRE, _reasoning(item)))
+
+
+def _usage(service: ResponseUsage) -> Usage:
+    into, out = service.input_tokens_details, service.output_tokens_details
+    return usage_of(
+        taken=service.input_tokens,
+        given=service.output_tokens,
+        read=into.cached_tokens if into else None,
+        write=getattr(into, "cache_write_tokens", None),
+        reasoning=out.reasoning_tokens if out else None,
+    )
 
 
 def _reasoning(item: ResponseReasoningItem) -> str:

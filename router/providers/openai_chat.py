@@ -6,16 +6,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import openai
 from openai.types.chat import (
     ChatCompletionAssistantMessageParam,
-    ChatCompletionChunk,
     ChatCompletionContentPartParam,
     ChatCompletionFunctionToolParam,
     ChatCompletionMessageFunctionToolCallParam,
     ChatCompletionMessageParam,
 )
-from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
 
 from router.providers.answer import Answer, Piece, deliver
 from router.providers.base import (
@@ -36,6 +35,7 @@ from router.providers.base import (
 )
 from router.providers.connection import Connection
 from router.providers.openai_sdk import explain, list_models, open_client, time_limits, usage_of
+from store.events import Usage
 
 _STOP: Final[Mapping[str, StopReason]] = {
     "stop": "end",
@@ -47,7 +47,11 @@ _STOP: Final[Mapping[str, StopReason]] = {
 
 
 class OpenAIChatModel:
-    """`Model` over `chat.completions.create(stream=True)`."""
+    """`Model` over chat completions.
+
+    The SDK sends the request, reads the stream and tells its errors; what each event holds is
+    decoded here, which takes a tenth of the time that the SDK takes to make its own objects.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -64,27 +68,37 @@ class OpenAIChatModel:
         await self._client.close()
 
     async def _read(self, request: Request, answer: Answer) -> AsyncGenerator[Piece, None]:
-        # OpenAI's reasoning models refuse the old name of the limit, older servers don't know
-        # the new one.
-        own = self._connection.base_url is None
-        stream = await self._client.chat.completions.create(
-            model=request.model,
-            messages=_messages(request),
-            max_completion_tokens=request.max_output_tokens if own else openai.omit,
-            max_tokens=openai.omit if own else request.max_output_tokens,
-            tools=[_tool(tool) for tool in request.tools] or openai.omit,
+        stream = await self._client.post(
+            "/chat/completions",
+            cast_to=object,
+            body=self._body(request),
+            options={"timeout": time_limits(self._connection, request)},
             stream=True,
-            stream_options={"include_usage": True},
-            timeout=time_limits(self._connection, request),
+            stream_cls=openai.AsyncStream[object],
         )
         async with stream:
             yield answer.head(stream.response.headers)
             calls: dict[int, _Growing] = {}
-            async for chunk in stream:
-                for piece in _pieces(chunk, calls, answer):
+            async for event in stream:
+                for piece in _pieces(_decoded(event), calls, answer):
                     yield piece
             for call in calls.values() if answer.stop_reason else ():
                 yield call.ready()
+
+    def _body(self, request: Request) -> dict[str, object]:
+        # OpenAI's reasoning models refuse the old name of the limit, older servers don't know
+        # the new one.
+        limit = "max_tokens" if self._connection.base_url else "max_completion_tokens"
+        body: dict[str, object] = {
+            "model": request.model,
+            "messages": _messages(request),
+            limit: request.max_output_tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if request.tools:
+            body["tools"] = [_tool(tool) for tool in request.tools]
+        return body
 
     def _explain(self, error: Exception) -> Failure | None:
         return explain(self._connection, error)
@@ -97,6 +111,66 @@ def open_wire(connection: Connection) -> OpenAIChatModel:
 # --- what comes --------------------------------------------------------------------------------
 
 
+class _Details(msgspec.Struct, frozen=True):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+    def normalised(self) -> Usage:
+        into = self.prompt_tokens_details or _Details()
+        out = self.completion_tokens_details or _Details()
+        return usage_of(
+            taken=self.prompt_tokens,
+            given=self.completion_tokens,
+            read=into.cached_tokens,
+            write=into.cache_write_tokens,
+            reasoning=out.reasoning_tokens,
+        )
+
+
+class _Function(msgspec.Struct, frozen=True):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct, frozen=True):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct, frozen=True):
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: tuple[_Call, ...] | None = None
+    reasoning_content: object = None
+    reasoning: object = None
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """What is read of an event; compatible servers leave out what they like."""
+
+    choices: tuple[_Choice, ...] | None = None
+    usage: _Usage | None = None
+
+
+def _decoded(event: object) -> _Event:
+    """Raises ValueError for what is no event of this protocol."""
+    return msgspec.convert(event, _Event, strict=False)
+
+
 @dataclass
 class _Growing:
     """A tool call while its pieces arrive."""
@@ -105,7 +179,7 @@ class _Growing:
     name: str = ""
     arguments: str = ""
 
-    def add(self, piece: ChoiceDeltaToolCall) -> None:
+    def add(self, piece: _Call) -> None:
         self.call = self.call or piece.id or ""
         if piece.function:
             self.name = self.name or piece.function.name or ""
@@ -116,33 +190,28 @@ class _Growing:
         return ToolCallReady(ToolCallPart(call, self.name, self.arguments or "{}"))
 
 
-def _pieces(
-    chunk: ChatCompletionChunk, calls: dict[int, _Growing], answer: Answer
-) -> Iterable[Piece]:
-    if chunk.usage:
-        answer.usage = usage_of(chunk.usage)
-    for choice in chunk.choices or ():
+def _pieces(event: _Event, calls: dict[int, _Growing], answer: Answer) -> Iterable[Piece]:
+    if event.usage:
+        answer.usage = event.usage.normalised()
+    for choice in event.choices or ():
         if choice.delta:
             yield from _grow(choice.delta, calls, answer)
         if choice.finish_reason:
             answer.stop_reason = _STOP.get(choice.finish_reason, "end")
 
 
-def _grow(delta: ChoiceDelta, calls: dict[int, _Growing], answer: Answer) -> Iterable[Piece]:
-    yield Reasoning(_reasoning(delta))
-    yield Text(delta.content or "")
+def _grow(delta: _Delta, calls: dict[int, _Growing], answer: Answer) -> Iterable[Piece]:
+    # Not in OpenAI's own protocol; llama.cpp and vLLM use the one name, gateways the other.
+    reasoning = delta.reasoning_content or delta.reasoning
+    if isinstance(reasoning, str):
+        yield Reasoning(reasoning)
+    if delta.content:
+        yield Text(delta.content)
     if delta.refusal:
         answer.declined = True
         yield Text(delta.refusal)
     for piece in delta.tool_calls or ():
         calls.setdefault(piece.index or 0, _Growing()).add(piece)
-
-
-def _reasoning(delta: ChoiceDelta) -> str:
-    """Not in OpenAI's own protocol; llama.cpp and vLLM use the one name, gateways the other."""
-    extra = delta.model_extra or {}
-    text: object = extra.get("reasoning_content") or extra.get("reasoning")
-    return text if isinstance(text, str) else ""
 
 
 # --- what is asked -----------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 import httpx2
 import openai
-from openai.types import CompletionUsage
-from openai.types.responses import ResponseUsage
 
 from router.providers.base import Failure, Request
 from router.providers.connection import Connection
@@ -72,20 +70,20 @@ def _body_wait(body: object) -> float | None:
             return None
 
 
-def usage_of(service: CompletionUsage | ResponseUsage) -> Usage:
+def usage_of(
+    *,
+    taken: int | None,
+    given: int | None,
+    read: int | None,
+    write: int | None,
+    reasoning: int | None,
+) -> Usage:
     """Their input includes what the cache gave or took; their servers leave details out."""
-    if isinstance(service, CompletionUsage):
-        taken, given = service.prompt_tokens, service.completion_tokens
-        into, out = service.prompt_tokens_details, service.completion_tokens_details
-    else:
-        taken, given = service.input_tokens, service.output_tokens
-        into, out = service.input_tokens_details, service.output_tokens_details
-    read = (into.cached_tokens if into else None) or 0
-    write = (getattr(into, "cache_write_tokens", None) if into else None) or 0
+    read, write = read or 0, write or 0
     return Usage(
         input=max(0, (taken or 0) - read - write),
         output=given or 0,
         cache_read=read,
         cache_write=write,
-        reasoning=(out.reasoning_tokens if out else None) or 0,
+        reasoning=reasoning or 0,
     )
