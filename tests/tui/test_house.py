@@ -49,6 +49,26 @@ def test_a_tier_shows_the_model_that_serves_and_why_another_does_not() -> None:
     assert "42 s left · overloaded" in rows[rows.index(cooling) + 1]
 
 
+def test_what_is_over_is_not_shown_as_if_it_lasted() -> None:
+    full = replace(scenes.gauge("anthropic", 97.0), resets_at=NOW)
+    health = {"anthropic/claude-opus-5-5": ModelHealth("cooling", "overloaded", NOW)}
+    house = House(tiers=(scenes.TIERS[0],), gauges={full.key: full}, health=health)
+    before = draw_tiers(house, 46, NOW - 1).plain
+    assert "97 %" in before
+    assert "cooling" in before
+    after = draw_tiers(house, 46, NOW).plain
+    assert "97 %" not in after
+    assert "to retry" in after
+
+
+def test_a_budget_says_how_much_of_it_is_used() -> None:
+    budget = replace(
+        scenes.gauge(None, 87.5), source="budget", used=7.0, limit=8.0, unit="requests"
+    )
+    house = House(gauges={budget.key: budget}, binds=budget.key, percent=87.5)
+    assert "7 of 8 requests" in draw_band(house, 46, NOW).plain
+
+
 def test_a_tier_with_a_second_model_falls_to_it() -> None:
     two = replace(scenes.TIERS[0], models=(*scenes.TIERS[0].models, scenes.model("b", "spare")))
     house = House(tiers=(two,), health={"anthropic/claude-opus-5-5": ModelHealth("off", "bad key")})

@@ -73,10 +73,17 @@ def draw_scale(width: int) -> Content:
 def source_of(gauge: Gauge, now: int) -> str:
     """Where a figure comes from and how old it is."""
     if gauge.source == "budget":
-        if gauge.unit == "usd" and gauge.used is not None and gauge.limit is not None:
-            return f"{figures.money(gauge.used)} of {figures.money(gauge.limit)}"
-        return "your budget"
+        return _of_limit(gauge)
     return f"{gauge.source}, {figures.ago(gauge.measured_at, now)}"
+
+
+def _of_limit(gauge: Gauge) -> str:
+    if gauge.used is None or gauge.limit is None:
+        return "your budget"
+    if gauge.unit == "usd":
+        return f"{figures.money(gauge.used)} of {figures.money(gauge.limit)}"
+    used, limit = (figures.tokens(round(amount)) for amount in (gauge.used, gauge.limit))
+    return f"{used} of {limit} {gauge.unit}"
 
 
 def name_of(gauge: Gauge) -> str:

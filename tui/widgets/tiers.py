@@ -41,14 +41,15 @@ def serving(house: House, tier: TierInfo) -> ModelInfo | None:
     return tier.models[0] if tier.models else None
 
 
-def gauge_of(house: House, model: ModelInfo) -> Gauge | None:
-    """The fullest known gauge that counts for a model."""
+def gauge_of(house: House, model: ModelInfo, now: int) -> Gauge | None:
+    """The fullest known gauge that counts for a model and whose window has not reset since."""
     known = [
         gauge
         for gauge in house.gauges.values()
         if gauge.account == model.account
         and gauge.model in {None, model.model}
         and gauge.percent is not None
+        and (gauge.resets_at is None or gauge.resets_at > now)
     ]
     return max(known, key=lambda gauge: gauge.percent or 0.0, default=None)
 
@@ -68,9 +69,9 @@ def _empty(name: Tier) -> Content:
 
 
 def _tier(house: House, name: Tier, model: ModelInfo, width: int, now: int) -> list[Content]:
-    health, gauge = health_of(house, model), gauge_of(house, model)
+    health, gauge = health_of(house, model), gauge_of(house, model, now)
     look = HEALTH[health.state]
-    word = _word(health)
+    word = _word(health, now)
     label = fitted(sanitise_line(model.label or model.model), width - 5 - _PERCENT - 1 - _WORD)
     share = figures.percent(gauge.percent) if gauge else "–"
     line = Content.assemble(
@@ -86,12 +87,19 @@ def _tier(house: House, name: Tier, model: ModelInfo, width: int, now: int) -> l
     return [line, *_details(health, gauge, now, width)]
 
 
-def _word(health: ModelHealth) -> str:
+def _word(health: ModelHealth, now: int) -> str:
     """A short reason says more than the state's own word."""
     reason = sanitise_line(health.reason)
+    if health.state in {"cooling", "exhausted"} and _over(health, now):
+        return "to retry"
     if health.state == "missing" and 0 < len(reason) <= _WORD:
         return reason
     return HEALTH[health.state].word
+
+
+def _over(health: ModelHealth, now: int) -> bool:
+    """Whether a rest has ended, so that the next request tries the model again."""
+    return health.until is not None and health.until <= now
 
 
 def _share_style(gauge: Gauge | None) -> str:
@@ -105,7 +113,7 @@ def _details(health: ModelHealth, gauge: Gauge | None, now: int, width: int) -> 
     words: list[str] = []
     if health.until is not None and health.until > now:
         words.append(f"{figures.span(health.until - now)} left")
-    if health.reason and health.state != "ready" and _word(health) != health.reason:
+    if health.reason and health.state != "ready" and _word(health, now) != health.reason:
         words.append(sanitise_line(health.reason))
     elif gauge and gauge.resets_at and (gauge.percent or 0) >= BAND_MARKS[0]:
         words.append(f"resets {figures.moment(gauge.resets_at, now)}")
