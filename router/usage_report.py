@@ -69,6 +69,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     used: float | None
     limit: float | None
     unit: Unit | None
+    unpriced: int
+    """Calls in the window of a budget in USD that have no price: then `percent` is too low."""
     band: Band | None
     """The band its figure lies in."""
     forecast: ForecastChanged | None
@@ -161,10 +163,25 @@ def _standings(
     made = {f.gauge: f for f in outlook(store, config, shipped(), zone_of(config), current, now)}
     keys = {gauge.key for gauge in current}
     over = [g for g in known.gauges.values() if g.source != "budget" and g.key not in keys]
-    rows = [_standing(gauge, made.get(gauge.key), now) for gauge in current]
-    rows += [_standing(msgspec.structs.replace(g, percent=None), None, now) for g in over]
+    unpriced = _unpriced(store, config, now)
+    rows = [
+        _standing(gauge, now, made.get(gauge.key), unpriced.get(gauge.key, 0)) for gauge in current
+    ]
+    rows += [_standing(msgspec.structs.replace(gauge, percent=None), now) for gauge in over]
     rows.sort(key=lambda row: -1.0 if row.percent is None else row.percent, reverse=True)
     return (*rows, *map(_unknown, _unmeasured(config, known, rows)))
+
+
+def _unpriced(store: Store, config: Config, now: int) -> dict[str, int]:
+    """How many calls each budget in USD could not count, by gauge."""
+    zone = zone_of(config)
+    found: dict[str, int] = {}
+    for budget in config.budgets:
+        if budget.unit == "usd":
+            since = gauges.span(budget.window, now, zone).since
+            used = store.ledger.used(since=since, account=budget.account, model=budget.model)
+            found[gauges.of_budget(budget, 0, now, zone).key] = used.unpriced_requests
+    return found
 
 
 def _unmeasured(config: Config, known: House, rows: Sequence[Standing]) -> list[str]:
@@ -175,7 +192,9 @@ def _unmeasured(config: Config, known: House, rows: Sequence[Standing]) -> list[
     return [name for name in accounts if name not in measured | _keyless(known)]
 
 
-def _standing(gauge: Gauge, made: ForecastChanged | None, now: int) -> Standing:
+def _standing(
+    gauge: Gauge, now: int, made: ForecastChanged | None = None, unpriced: int = 0
+) -> Standing:
     resets_at = gauge.resets_at if gauge.resets_at and gauge.resets_at > now else None
     return Standing(
         key=gauge.key,
@@ -191,6 +210,7 @@ def _standing(gauge: Gauge, made: ForecastChanged | None, now: int) -> Standing:
         used=gauge.used,
         limit=gauge.limit,
         unit=gauge.unit or None,
+        unpriced=unpriced,
         band=None if gauge.percent is None else bands.band_at(gauge.percent, shipped()),
         forecast=made,
     )
@@ -211,6 +231,7 @@ def _unknown(account: str) -> Standing:
         used=None,
         limit=None,
         unit=None,
+        unpriced=0,
         band=None,
         forecast=None,
     )

@@ -4,7 +4,7 @@ import os
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from router.config import Config
 
@@ -25,7 +25,7 @@ def _here() -> tzinfo:
             return ZoneInfo(named)
         with _RULES.open("rb") as rules:
             return ZoneInfo.from_file(rules, key="local")
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZoneInfoNotFoundError):
         zone = datetime.now().astimezone().tzinfo
         assert zone is not None  # noqa: S101  (astimezone always sets one)
         return zone

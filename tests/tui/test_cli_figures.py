@@ -73,7 +73,7 @@ def test_usage_has_each_limit_with_source_age_and_reset_and_sums(butler: Command
     assert "2 m ago" in provider
     assert "resets" in provider
     assert "99 %" not in text, "its window is over"
-    assert "25 %" in next(line for line in text.splitlines() if "$2.50 of $10.00" in line)
+    assert "25 %" in next(line for line in text.splitlines() if "$2.50+ of $10.00" in line)
     assert "unpriced" in text
     figures = butler("usage", "--json").json
     month = figures["periods"]["month"]

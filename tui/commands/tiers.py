@@ -84,6 +84,6 @@ def _details(model: TierModel, now: int, zone: tzinfo) -> list[str]:
     if model.resets_at is not None and model.resets_at > now:
         left, when = span(model.resets_at - now), figures.moment(model.resets_at, now, zone)
         said.append(f"account resets in {left} ({when})")
-    if model.cheaper:
+    if model.cheaper and model.tier != "T4":
         said.append("counts as cheaper")
     return said

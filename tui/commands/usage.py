@@ -204,7 +204,8 @@ def _name(gauge: Standing) -> str:
 def _source(gauge: Standing) -> str:
     """How a figure is known, and how old it is."""
     if gauge.source == "budget":
-        return "your budget"
+        unpriced = figures.counted(gauge.unpriced, "call")
+        return f"your budget, {unpriced} unpriced" if gauge.unpriced else "your budget"
     if gauge.source == "unknown":
         return "nobody reports it; set a budget"
     if gauge.percent is None:
@@ -225,12 +226,13 @@ def _next(gauge: Standing, now: int, zone: tzinfo) -> str:
 
 def _gauge(gauge: Standing, now: int, zone: tzinfo) -> tuple[str, ...]:
     """Whose, over which window, how much, how that is known, and when it is over."""
-    of = f"{_amount(gauge.used, gauge)} of {_amount(gauge.limit, gauge)}" if gauge.limit else ""
+    more = "+" * bool(gauge.unpriced)
+    used = f"{_amount(gauge.used, gauge)}{more} of {_amount(gauge.limit, gauge)}"
     return (
         f"{gauge.account or 'all accounts'} {gauge.model or ''}".strip(),
         gauge.window,
         figures.percent(gauge.percent),
-        of,
+        used if gauge.limit else "",
         _source(gauge),
         _resets(gauge, now, zone),
     )
