@@ -36,15 +36,16 @@ class Actions:
         """Do a command typed at the prompt. What can't be done stays there."""
         command = BY_NAME.get(slash.name)
         if command is None:
-            self._screen.say(unknown(slash.name), error=True)
+            self._screen.give_back(draft, unknown(slash.name))
             return
         if command.needs and not (slash.arguments or draft.pieces):
-            self._screen.say(f"/{command.name} needs {command.arguments}.", error=True)
+            self._screen.give_back(draft, f"/{command.name} needs {command.arguments}.")
             return
         if slash.name in _PROMPTS and (slash.arguments or draft.pieces):
             self._send_so(slash, draft)
             return
-        self._screen.prompt.draft = Draft("", draft.pieces)
+        if draft.pieces:
+            self._screen.prompt.put_back(Draft("", draft.pieces))
         self._screen.history.add(draft.text)
         self.do(slash.name, slash.arguments)
 

@@ -25,9 +25,9 @@ class Completer:
         area = self._prompt.area
         word = area.word
         if word.startswith("@"):
-            self._prompt.completion.show(self._file_choices(word[1:]))
+            self._prompt.completion.show(self._file_choices(word[1:]), word)
         elif word == area.text:
-            self._prompt.completion.show(command_choices(word))
+            self._prompt.completion.show(command_choices(word), word)
         else:
             self._prompt.completion.close()
 

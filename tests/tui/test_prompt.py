@@ -137,3 +137,12 @@ async def test_marks_for_one_prompt_are_used_up_and_pins_stay(shown: Shown) -> N
         (letter,) = app.chat._outbox._waiting
         assert (letter.pins.tier, letter.pins.critical) == ("T3", True)
         assert app.chat.pins() == ["T3"]
+
+
+async def test_keys_that_come_in_one_burst_keep_their_order(shown: Shown) -> None:
+    async with shown(scenes.calm_view()) as (app, pilot):
+        for key in [*"hello", "ctrl+j", *"you", "enter", *"/local", "space", "hi", "enter", "n"]:
+            character = {"space": " "}.get(key, key if len(key) <= 2 else None)
+            app.post_message(events.Key(key, character))
+        await until(pilot, lambda: app.chat.prompt.area.text == "n")
+        assert [letter.text for letter in app.chat._outbox._waiting] == ["hello\nyou", "hi"]

@@ -47,17 +47,17 @@ _CONFIRM: Final = 3.0
 class ChatScreen(HouseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "interrupt", "Interrupt", show=False),
-        Binding("ctrl+r", "history", "History", show=False, priority=True),
-        Binding("ctrl+t", "show_tasks", "Tasks", show=False, priority=True),
-        Binding("ctrl+o", "expand", "Expand", show=False, priority=True),
-        Binding("ctrl+g", "edit", "Editor", show=False, priority=True),
-        Binding("ctrl+s", "command('sessions')", "Sessions", show=False, priority=True),
+        Binding("ctrl+r", "history", "History", show=False),
+        Binding("ctrl+t", "show_tasks", "Tasks", show=False),
+        Binding("ctrl+o", "expand", "Expand", show=False),
+        Binding("ctrl+g", "edit", "Editor", show=False),
+        Binding("ctrl+s", "command('sessions')", "Sessions", show=False),
         Binding("ctrl+w,x", "close_tab", "Close tab", show=False),
-        Binding("alt+a", "decide('approve')", "Approve", show=False, priority=True),
-        Binding("alt+r", "decide('reject')", "Reject", show=False, priority=True),
-        Binding("f1", "command('help')", "Help", show=False, priority=True),
-        Binding("f2", "command('usage')", "Usage", show=False, priority=True),
-        *(Binding(f"alt+{n}", f"tab({n})", show=False, priority=True) for n in range(1, 10)),
+        Binding("alt+a", "decide('approve')", "Approve", show=False),
+        Binding("alt+r", "decide('reject')", "Reject", show=False),
+        Binding("f1", "command('help')", "Help", show=False),
+        Binding("f2", "command('usage')", "Usage", show=False),
+        *(Binding(f"alt+{n}", f"tab({n})", show=False) for n in range(1, 10)),
     ]
 
     def __init__(self, live: "Live", drafts: Drafts, actions: "Actions", pins: Pins) -> None:
@@ -73,7 +73,7 @@ class ChatScreen(HouseScreen):
         self._completer = Completer(self.prompt, live.options.workspace)
         self._confirming: tuple[str, float] = ("", 0.0)
         self._outbox = Outbox(
-            self._submit, self._give_back, self.say, live.on_failure, live.options.workspace
+            self._submit, self.give_back, self.say, live.on_failure, live.options.workspace
         )
 
     def compose_foot(self) -> ComposeResult:
@@ -126,8 +126,16 @@ class ChatScreen(HouseScreen):
     # --- sending ---
 
     @on(PromptArea.Sent)
+    def _sent(self, message: PromptArea.Sent) -> None:
+        self._send_or_do(Draft(message.text, self.prompt.take_pieces()))
+
     def send_prompt(self) -> None:
+        """Send what is in the prompt, or do it if it is a command."""
         draft = self.prompt.draft
+        self.prompt.draft = Draft()
+        self._send_or_do(draft)
+
+    def _send_or_do(self, draft: Draft) -> None:
         if not draft:
             return
         slash = parse(draft.text)
@@ -137,15 +145,14 @@ class ChatScreen(HouseScreen):
             self.send(draft, draft.text, self.next_pins)
 
     def send(self, draft: Draft, text: str, pins: Pins, *, background: bool = False) -> None:
-        """Send `text`, out of what is typed, to the chat. The prompt is empty again at once; what
-        was pinned for one prompt only is used up."""
+        """Send `text`, out of what was typed, to the chat. What was pinned for one prompt only is
+        used up."""
         chat = self.deck.chat
         session = (lambda: chat) if chat else (lambda: self.live.deck.chat)
         self.history.add(draft.text)
         self._outbox.put(
             Letter(session=session, draft=draft, text=text, pins=pins, background=background)
         )
-        self.prompt.draft = Draft()
         self.next_pins = self.next_pins.used()
         self.activate(chat)
         self._feed(self.view).transcript.follow()
@@ -167,11 +174,9 @@ class ChatScreen(HouseScreen):
             _ = await engine.submit(session, prompt)
         _ = self.call_later(self._keep_draft)
 
-    def _give_back(self, draft: Draft, sentence: str) -> None:
-        """What could not be sent is in the prompt again, before what was typed since."""
-        now = self.prompt.draft
-        text = "\n".join(part for part in (draft.text, now.text) if part)
-        self.prompt.draft = Draft(text, (*draft.pieces, *now.pieces))
+    def give_back(self, draft: Draft, sentence: str) -> None:
+        """What could not be done is in the prompt again, and a sentence says why."""
+        self.prompt.put_back(draft)
         self.say(sentence, error=True)
 
     # --- the prompt ---

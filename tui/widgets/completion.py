@@ -38,17 +38,20 @@ class Completion(Widget):
     def __init__(self) -> None:
         super().__init__(id="completion")
         self._choices: list[Choice] = []
+        self._word = ""
         self._cursor = 0
 
     @property
     def open(self) -> bool:
         return bool(self._choices)
 
-    @property
-    def chosen(self) -> Choice | None:
-        return self._choices[self._cursor] if self._choices else None
+    def chosen(self, word: str) -> Choice | None:
+        """The choice for a word; `None` if the list was made for another one."""
+        return self._choices[self._cursor] if self._choices and word == self._word else None
 
-    def show(self, choices: list[Choice]) -> None:
+    def show(self, choices: list[Choice], word: str = "") -> None:
+        """Offer these in the place of a word."""
+        self._word = word
         if choices == self._choices:
             return
         self._choices = choices

@@ -1,6 +1,6 @@
 """The prompt: several lines of text, what is attached to them, and a completion list above."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from textual import events
@@ -25,12 +25,13 @@ LONG: Final = 30
 
 
 class PromptArea(TextArea):
-    """Enter sends; ctrl+j and shift+enter break the line; arrows at the edges walk the history."""
+    """Enter sends; ctrl+j and shift+enter break the line; arrows at the edges walk the history.
+
+    These keys are handled here and not by bindings with priority: those would overtake letters
+    that were typed before them and wait in this widget's queue.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", show=False, priority=True),
-        Binding("ctrl+j,shift+enter", "newline", "New line", show=False, priority=True),
-        Binding("tab", "complete", "Complete", show=False, priority=True),
         Binding("backspace", "erase", "Erase", show=False),
         Binding("pageup", "screen.scroll_transcript('page_up')", show=False),
         Binding("pagedown", "screen.scroll_transcript('page_down')", show=False),
@@ -39,7 +40,12 @@ class PromptArea(TextArea):
     ]
 
     class Sent(Message):
-        """Enter was pressed."""
+        """Enter was pressed. The text is gone from the area, so that what is typed next is not
+        taken for a part of it."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
     class Walked(Message):
         """The user wants an earlier (-1) or later (+1) prompt."""
@@ -72,9 +78,17 @@ class PromptArea(TextArea):
             placeholder="Ask anything, / for commands, @ for a file",
         )
         self._completion = completion
+        self._own_keys: dict[str, Callable[[], None]] = {
+            "enter": self._send,
+            "ctrl+j": self._break_line,
+            "shift+enter": self._break_line,
+            "tab": self._complete,
+        }
 
     async def _on_key(self, event: events.Key) -> None:
-        if self._completion.open and event.key == "escape":
+        if event.key in self._own_keys:
+            self._own_keys[event.key]()
+        elif self._completion.open and event.key == "escape":
             self._completion.close()
         elif event.key in {"up", "down"} and self._went_up_or_down(event.key):
             pass
@@ -114,22 +128,26 @@ class PromptArea(TextArea):
         if result := self.replace(harmless, *self.selection, maintain_selection_offset=False):
             self.move_cursor(result.end_location)
 
-    def action_send(self) -> None:
-        choice = self._completion.chosen
+    def _send(self) -> None:
+        choice = self._completion.chosen(self.word)
         if choice is not None and choice.insert.rstrip() != self.word.rstrip():
             self.take(choice)
             if not choice.complete:
                 return
         self._completion.close()
-        _ = self.post_message(self.Sent())
+        text = self.text
+        if text:
+            self.load_text("")
+        _ = self.post_message(self.Sent(text))
 
-    def action_newline(self) -> None:
+    def _break_line(self) -> None:
         _ = self.replace("\n", *self.selection, maintain_selection_offset=False)
         self.scroll_cursor_visible()
 
-    def action_complete(self) -> None:
-        if self._completion.chosen is not None:
-            self.take(self._completion.chosen)
+    def _complete(self) -> None:
+        choice = self._completion.chosen(self.word)
+        if choice is not None:
+            self.take(choice)
         else:
             _ = self.post_message(self.Left())
 
@@ -202,6 +220,19 @@ class Prompt(Vertical):
         self.area.load_text(draft.text)
         self.area.move_cursor(self.area.document.end)
         self._hold(draft.pieces)
+
+    def take_pieces(self) -> tuple[Attachment, ...]:
+        """What is attached; it is no longer."""
+        pieces, self._pieces = self._pieces, ()
+        if pieces:
+            self._hold(())
+        return pieces
+
+    def put_back(self, draft: Draft) -> None:
+        """Put a draft before what has been typed since."""
+        now = self.draft
+        text = "\n".join(part for part in (draft.text, now.text) if part)
+        self.draft = Draft(text, (*draft.pieces, *now.pieces))
 
     def add_text(self, text: str) -> None:
         """Type `text` where the cursor is."""
