@@ -99,8 +99,10 @@ class Actions:
     def do_local(self, _arguments: str) -> None:
         self.do_tier("T4")
 
-    def do_tier(self, arguments: str) -> None:
+    def do_tier(self, arguments: str) -> Coroutine[Any, Any, None] | None:
         wanted = arguments.upper()
+        if len(arguments.split()) > 1:
+            return self._tell(arguments)
         if arguments.lower() in _AUTO:
             self._pin(replace(self._screen.next_pins, tier=None), "The policy chooses the tier.")
         elif wanted in TIERS:
@@ -108,6 +110,20 @@ class Actions:
             self._pin(pins, f"{wanted} answers here until /tier auto.")
         else:
             self._screen.say(f"/tier takes {', '.join(TIERS)} or auto.", error=bool(arguments))
+        return None
+
+    async def _tell(self, arguments: str) -> None:
+        """What the program can't know: a tier that is off, or used up until some time."""
+        from router.clock import now_ms
+        from router.telling import parse
+        from router.zones import zone_of
+
+        engine, zone = self._app.live.engine, zone_of(self._app.options.config)
+        word = parse(arguments, now_ms(), zone)
+        refs = await engine.tell(word.target, word.state, word.until)
+        named = ", ".join(map(str, refs))
+        until = f" until {figures.moment(word.until, now_ms(), zone)}" if word.until else ""
+        self._screen.say(f"{named}: {word.state}{until}.")
 
     async def do_model(self, arguments: str) -> None:
         models = [
@@ -261,14 +277,22 @@ class Actions:
         self._screen.focus_home()
 
     def edit_draft(self) -> None:
+        self._start(self._edit_draft())
+
+    async def _edit_draft(self) -> None:
+        from textual.app import SuspendNotSupported
+
         from tui import editor
 
         draft = self._screen.prompt.draft
         try:
-            with self._app.suspend():
-                text = editor.edit(draft.text)
+            # The loop goes on, and answers with it; the batch keeps the screen from being drawn.
+            with self._app.batch_update(), self._app.suspend(), editor.its_interrupts():
+                text = await asyncio.to_thread(editor.edit, draft.text)
         except editor.EditorFailed as error:
             self._screen.say(str(error), error=True)
+        except SuspendNotSupported:
+            self._screen.say("This terminal can't be handed over to an editor.", error=True)
         else:
             self._screen.prompt.draft = Draft(text, draft.pieces)
         self._app.use_mouse(on=self._app.mouse_on)

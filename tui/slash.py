@@ -23,7 +23,11 @@ COMMANDS: Final = (
     Command("sum", "TEXT or @file", "summarise in the background, in a tab of its own", needs=True),
     Command("sessions", "[words]", "open, search, fork, rename or delete a chat"),
     Command("model", "[account/model | auto]", "pin the model that answers here"),
-    Command("tier", "[T0…T4 | auto]", "pin the tier that answers here"),
+    Command(
+        "tier",
+        "[T0…T4 | auto | T1 off until 18:00]",
+        "pin who answers here; or say that a tier is off",
+    ),
     Command("critical", "[text]", "this prompt matters: the best model allowed answers it"),
     Command("private", "[text]", "this prompt stays on this machine"),
     Command("local", "[text]", "ask the local model"),
