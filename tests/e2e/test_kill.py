@@ -106,8 +106,11 @@ def live_and_die(
 async def test_nothing_that_was_promised_is_lost(
     forks: Any, llmock_service: Llmock, tmp_path: Path
 ) -> None:
+    # Each stream pauses in its middle, so that there is a middle to be killed in.
+    pause = {"type": "stream_fault", "kind": "stall", "after_chunks": 6, "stall_seconds": 0.3}
     llmock_service.script(
         {"type": "reply", "text": "word " * 400, "times": None},
+        {**pause, "times": None, "match": {"stream": True}},
     )
     config = configuration(llmock_service)
     chance = random.Random(20)

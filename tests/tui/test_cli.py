@@ -50,6 +50,7 @@ def test_every_command_has_help(butler: CommandLine) -> None:
         (["sesions"], "Did you mean 'sessions'?"),
         (["what", "is", "love"], "butler ask 'what'"),
         (["--tier", "T2", "ask", "hi"], "butler ask …"),
+        (["--demo", "--continue", "--tier", "T0"], "takes no --continue, --tier"),
         (["ask", "--tier", "T9", "hi"], "'T9' is not one of"),
         (["ask", "--sesion", "x", "hi"], "--session"),
         (["sessions", "lst"], "list"),
@@ -81,7 +82,7 @@ def test_a_defect_is_logged_privately_and_told_in_a_sentence(
 ) -> None:
     secret = "sk-" + "0123456789abcdef" * 2
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise KeyError(f"no {secret} here")
 
     monkeypatch.setattr("tui.commands.usage.usage_report", broken)
