@@ -95,6 +95,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 @click.option("--private", is_flag=True, help="Only the local tier sees what is typed.")
 @click.option("--theme", metavar="NAME", help="Colours, such as butler-light.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.option("--demo", is_flag=True, help="Watch a rehearsal; needs no keys, keeps nothing.")
 @click.option(
     "-V",
     "--version",
@@ -115,6 +116,7 @@ def cli(
     private: bool,
     theme: str | None,
     no_mouse: bool,
+    demo: bool,
 ) -> int:
     """Chat with several AI models and keep an eye on what they cost.
 
@@ -122,8 +124,21 @@ def cli(
     """
     if ctx.invoked_subcommand is not None:
         return Exit.DONE
+    if demo:
+        return _rehearse(ctx, theme, mouse=not no_mouse)
     from tui.commands.opening import Wish, open_app
 
     if session and resume:
         raise click.UsageError("Give --session or --continue, not both.")
     return open_app(Wish(session, resume, tier, model, private, theme, no_mouse))
+
+
+def _rehearse(ctx: click.Context, theme: str | None, *, mouse: bool) -> int:
+    if others := _given(ctx) - {"demo", "theme", "no_mouse"}:
+        named = ", ".join(
+            f"--{'continue' if name == 'resume' else name}" for name in sorted(others)
+        )
+        raise click.UsageError(f"A rehearsal has a house of its own: it takes no {named}.")
+    from tui.rehearsal.opening import open_rehearsal
+
+    return open_rehearsal(theme, mouse=mouse)

@@ -6,11 +6,12 @@ the real SDKs and adds what `conditions` say, `configuration` is the house it al
 always does; only the service is a pretended one.
 """
 
-from router.rehearsal.configuration import WINDOW, configuration
+from router.rehearsal.configuration import REQUESTS, WINDOW, configuration
 from router.rehearsal.script import Player, Step, perform
 from router.rehearsal.staging import Rehearsal, sheltered, staged
 
 __all__ = [
+    "REQUESTS",
     "WINDOW",
     "Player",
     "Rehearsal",

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _RESET_AFTER: Final = WINDOW + 5.0
 """Seconds until the pretended subscription's window ends: soon after the budget has recovered."""
 _PRIVATE: Final = re.compile(
-    r"(ANTHROPIC|OPENAI|GEMINI|GOOGLE|OLLAMA|BUTLER|AWS|AZURE)_.*|.*(KEY|TOKEN|SECRET|_PROXY)",
+    r"(ANTHROPIC|OPENAI|GEMINI|GOOGLE|OLLAMA|BUTLER|AWS|AZURE)_.*|.*(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS|_PROXY)",
     re.IGNORECASE,
 )
 

@@ -63,13 +63,16 @@ class Terminal:
     def ended(self, seconds: float = 10) -> int | None:
         """Wait for its end; the exit status."""
         self._child.expect(pexpect.EOF, timeout=seconds)
+        self.raw += self._child.before or b""
         self._child.close()
         return self._child.exitstatus
 
 
 @contextmanager
-def butler(home: Path, *arguments: str, columns: int = 120, rows: int = 40) -> Iterator[Terminal]:
-    """Butler in a terminal of its own, with nothing configured but a home."""
+def butler(
+    home: Path, *arguments: str, columns: int = 120, rows: int = 40, **variables: str
+) -> Iterator[Terminal]:
+    """Butler in a terminal of its own, with nothing configured but a home and `variables`."""
     kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
     environ = {name: os.environ[name] for name in kept if name in os.environ}
     environ |= {
@@ -77,6 +80,7 @@ def butler(home: Path, *arguments: str, columns: int = 120, rows: int = 40) -> I
         "TERM": "xterm-256color",
         "OLLAMA_HOST": "127.0.0.1:9",
         "PYTHONPATH": str(Path(__file__).parents[2]),
+        **variables,
     }
     child = pexpect.spawn(
         sys.executable,

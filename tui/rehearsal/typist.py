@@ -1,0 +1,73 @@
+"""Types the script's prompts at the keyboard's place: into the prompt area, sent like any other."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from router.rehearsal import Step, perform
+from router.view import House, View
+from tui.drafts import Draft
+
+if TYPE_CHECKING:
+    from tui.rehearsal.screen import RehearsalScreen
+
+_STROKE: Final = 0.03
+"""Seconds between two strokes."""
+_STROKES: Final = 40
+"""Of a prompt, however long it is."""
+PACE: Final = 6.5
+"""Seconds from one prompt to the next, if the answer takes no longer."""
+_BUSY: Final = frozenset({"queued", "waiting", "streaming"})
+
+
+class Typist:
+    """A `Player` for the script, on the screen."""
+
+    def __init__(self, screen: "RehearsalScreen") -> None:
+        self._screen = screen
+
+    @property
+    def house(self) -> House:
+        return self._screen.deck.main.house
+
+    async def perform(self) -> None:
+        await self._screen.live.ready()
+        await perform(self, PACE)
+
+    async def play(self, step: Step) -> None:
+        screen = self._screen
+        before = _prompts(screen.deck.main)
+        await self._type(step.text)
+        pins = screen.next_pins
+        screen.next_pins = replace(pins, tier=step.tier)
+        screen.send_prompt()
+        screen.next_pins = pins
+        await self._seen(lambda view: _prompts(view) > before and not _busy(view))
+
+    async def until(self, seen: Callable[[House], bool]) -> None:
+        await self._seen(lambda view: seen(view.house))
+
+    async def _seen(self, seen: Callable[[View], bool]) -> None:
+        screen = self._screen
+        while not seen(screen.deck.main):
+            screen.painted.clear()
+            _ = await screen.painted.wait()
+
+    async def _type(self, text: str) -> None:
+        size = -(-len(text) // _STROKES)
+        self._screen.prompt.draft = Draft()
+        for start in range(0, len(text), size):
+            self._screen.prompt.add_text(text[start : start + size])
+            await asyncio.sleep(_STROKE)
+
+
+def _prompts(view: View) -> int:
+    return sum(message.role == "user" for message in view.messages)
+
+
+def _busy(view: View) -> bool:
+    """Whether anything is still being answered, here or in a session beside it."""
+    messages = any(message.state in _BUSY for message in view.messages)
+    answered = bool(view.messages) and view.messages[-1].role != "user"
+    return messages or not answered or any(task.ended_at is None for task in view.tasks)
