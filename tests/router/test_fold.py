@@ -38,10 +38,7 @@ def conversation(pieces: list[str]) -> list[AnyEvent]:
         SessionStarted(kind="chat", title="hello"),
         PromptSubmitted(prompt="p", text="hello", attachments=(Attachment("a.txt", "x"),)),
         ReplyStarted(reply="r", prompt="p", tier="T0", model="m", account="a"),
-        *(
-            TextDelta(reply="r", offset=o, text=t)
-            for o, t in zip(offsets, pieces, strict=True)
-        ),
+        *(TextDelta(reply="r", offset=o, text=t) for o, t in zip(offsets, pieces, strict=True)),
     ]
 
 
