@@ -24,6 +24,7 @@ from anthropic.types import (
 )
 from anthropic.types import Usage as AnthropicUsage
 
+from router.providers import tls
 from router.providers.answer import Answer, Piece, arguments_object, deliver
 from router.providers.base import (
     Chunk,
@@ -80,6 +81,7 @@ class AnthropicModel:
             base_url=connection.base_url,
             max_retries=0,
             default_headers=connection.headers,
+            http_client=anthropic.DefaultAsyncHttpxClient(verify=tls.context()),
         )
 
     def stream(self, request: Request) -> AsyncIterator[Chunk]:

@@ -3,6 +3,7 @@
 import httpx2
 import openai
 
+from router.providers import tls
 from router.providers.base import Failure, Request
 from router.providers.connection import Connection
 from router.providers.failures import Trouble, failure_of, transport_failure
@@ -15,6 +16,7 @@ def open_client(connection: Connection) -> openai.AsyncOpenAI:
         base_url=connection.base_url,
         max_retries=0,
         default_headers=connection.headers,
+        http_client=openai.DefaultAsyncHttpxClient(verify=tls.context()),
     )
 
 
