@@ -156,9 +156,12 @@ def answered(app: ButlerApp, count: int) -> Callable[[], bool]:
     return done
 
 
+def steady(app: ButlerApp) -> ButlerApp:
+    app.chat.prompt.area.cursor_blink = False
+    return app
+
+
 async def picture(app: ButlerApp | ReplayApp, pilot: Pilot[int], name: str) -> None:
-    for area in app.screen.query("TextArea"):
-        area.cursor_blink = False  # type: ignore[attr-defined]
     await pilot.pause(0.6)
     app.save_screenshot(f"{name}.svg", path=str(ROOT / "screenshots"))
     print(f"screenshots/{name}.svg")
@@ -168,7 +171,7 @@ async def first_run() -> None:
     """Nothing is configured: the embedded model answers."""
     async with opened_shop() as shop:
         places = Places.find({"BUTLER_HOME": str(shop.folder / ".butler")})
-        app = ButlerApp(shop.options(load(places, environ={}, project=None)))
+        app = steady(ButlerApp(shop.options(load(places, environ={}, project=None))))
         async with app.run_test(size=WIDE) as pilot:
             await until(pilot, lambda: app.live.is_ready and app.chat.view.house.hint)
             await picture(app, pilot, "first-run")
@@ -184,7 +187,7 @@ async def busy_day() -> None:
         shop.servers["anthropic"].play(answer(PLANNED, 900_000, 30_000))
         shop.servers["anthropic-team"].play(answer(LONGER))
         shop.servers["google"].play(answer(SUMMARY), answer(SUMMARY[:60], ends=False))
-        app = ButlerApp(shop.options(shop.config()))
+        app = steady(ButlerApp(shop.options(shop.config())))
         async with app.run_test(size=WIDE) as pilot:
             await until(pilot, lambda: app.live.is_ready)
             question = "Why does the retry queue lose messages when the worker restarts?"

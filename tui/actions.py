@@ -288,11 +288,13 @@ class Actions:
         try:
             # The loop goes on, and answers with it; the batch keeps the screen from being drawn.
             with self._app.batch_update(), self._app.suspend(), editor.its_interrupts():
-                text = await asyncio.to_thread(editor.edit, draft.text)
-        except editor.EditorFailed as error:
-            self._screen.say(str(error), error=True)
+                edited = await asyncio.to_thread(editor.edit, draft.text)
         except SuspendNotSupported:
             self._screen.say("This terminal can't be handed over to an editor.", error=True)
         else:
-            self._screen.prompt.draft = Draft(text, draft.pieces)
+            if edited.problem:
+                self._screen.say(edited.problem, error=True)
+            else:
+                self._screen.prompt.draft = Draft(edited.text, draft.pieces)
+        _ = self._app.refresh(layout=True)
         self._app.use_mouse(on=self._app.mouse_on)

@@ -74,7 +74,9 @@ def still_app(folder: Path, *views: View, **more: object) -> ButlerApp:
     live.deck = Deck(views[0])
     for child in views[1:]:
         live.deck.put(child)
-    return StillApp(options, live)
+    app = StillApp(options, live)
+    app.chat.prompt.area.cursor_blink = False
+    return app
 
 
 @pytest.fixture

@@ -19,9 +19,6 @@ SCENES = {
 
 
 async def _settled(pilot: Pilot[int]) -> None:
-    pilot.app.cursor_blink = False
-    for area in pilot.app.screen.query("TextArea"):
-        area.cursor_blink = False  # type: ignore[attr-defined]
     await pilot.pause(0.4)
 
 
