@@ -185,7 +185,8 @@ async def busy_day() -> None:
     """Five tiers, a budget nearly used up, work in the background, a question to the user."""
     async with opened_shop() as shop:
         shop.servers["anthropic"].play(answer(PLANNED, 900_000, 30_000))
-        shop.servers["anthropic-team"].play(answer(LONGER))
+        for account in ("openai", "anthropic-team"):
+            shop.servers[account].play(answer(LONGER))
         shop.servers["google"].play(answer(SUMMARY), answer(SUMMARY[:60], ends=False))
         app = steady(ButlerApp(shop.options(shop.config())))
         async with app.run_test(size=WIDE) as pilot:
