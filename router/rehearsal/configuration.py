@@ -14,7 +14,7 @@ from router.config import (
 )
 from store.events import Tier, Window
 
-WINDOW: Final = 75
+WINDOW: Final = 90
 """Seconds in which the budget's requests count."""
 REQUESTS: Final = 8
 _OUTPUT: Final = 64

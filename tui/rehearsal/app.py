@@ -34,21 +34,18 @@ class RehearsalApp(ButlerApp):
         self.chat.hint.mark(*ENDED)
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key | events.Paste) and self._take_over():
+        if isinstance(event, events.Key | events.Paste) and self._stop_typing():
+            self.chat.prompt.draft = Draft()
             self.chat.hint.mark(YOURS)
             if isinstance(event, events.Key) and event.key == "escape":
                 return  # it was meant for the typing, not for the answer under way
         await super().on_event(event)
 
-    def _take_over(self) -> bool:
+    def _stop_typing(self) -> bool:
         """Leave the keyboard to the user. Whether it was ours."""
         typing, self._typing = self._typing, None
-        if typing is None:
-            return False
-        _ = typing.cancel()
-        self.chat.prompt.draft = Draft()
-        return True
+        return typing is not None and typing.cancel()
 
     async def close_house(self) -> None:
-        _ = self._take_over()
+        _ = self._stop_typing()
         await super().close_house()

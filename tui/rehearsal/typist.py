@@ -16,7 +16,7 @@ _STROKE: Final = 0.03
 """Seconds between two strokes."""
 _STROKES: Final = 40
 """Of a prompt, however long it is."""
-PACE: Final = 6.5
+PACE: Final = 8.0
 """Seconds from one prompt to the next, if the answer takes no longer."""
 _BUSY: Final = frozenset({"queued", "waiting", "streaming"})
 
