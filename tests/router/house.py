@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -13,9 +13,11 @@ from router.engine import Engine, Prompt
 from router.fold import fold
 from router.places import Places
 from router.view import Message, View
-from store.events import Entry
 from store.opening import Store
 from tests.servers.llmock import Llmock
+
+if TYPE_CHECKING:
+    from store.events import Entry
 
 OPUS, CODEX, FLASH, SONNET, LOCAL = (
     "claude-opus-5-5",
