@@ -58,20 +58,24 @@ def since(view: View, prompt: str) -> list[Turn]:
 
 
 def by_message(messages: Sequence[Shown], prompt: str) -> list[tuple[str, Turn]]:
-    """The turns with the ids of their messages."""
+    """The turns with the ids of their messages. A local answer that was given when there was
+    something private to hear may hold it, whatever it answers: it is private too."""
     private = {m.id for m in messages if m.private}
     found: list[tuple[str, Turn]] = []
+    heard = False
     for message in messages:
         turn: Turn | None = None
         if message.role == "user" and (message.state == "finished" or message.id == prompt):
             turn = Turn(True, with_attachments(message), message.private)
         elif message.role == "butler" and message.text.length:
-            turn = Turn(False, str(message.text), message.prompt in private)
+            derived = heard and message.tier == "T4"
+            turn = Turn(False, str(message.text), message.prompt in private or derived)
         elif message.role == "announcement" and message.text.length:
             result = f"[Result of {message.title}]\n{message.text}"
             turn = Turn(True, result, message.private)
         if turn is not None:
             found.append((message.id, turn))
+            heard = heard or turn.private
         if message.id == prompt:
             break
     return found

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from router import compaction, context, house_rules, intent, reading, secrets
 from router.asking import Prompt, SpawnTask, Waiting
 from router.dispatch import Call
+from router.intent.explicit import without_word
 from router.policy import Ask, Refusal, Unconfirmed
 from router.policy_table import Work
 from router.providers.base import Failure
@@ -55,7 +56,7 @@ _ASIDE: Final = re.compile(r"\bin the background\b", re.IGNORECASE)
 def _is_work_of_its_own(prompt: Prompt, decision: intent.Decision) -> bool:
     """Whether background work brings a text, or is asked for aside, and so gets its own session.
     The rest is answered in the chat, by the same background tier."""
-    text = intent.without_word(prompt.text)
+    text = without_word(prompt.text)
     asked = decision.word == "sum" or bool(_ASIDE.search(text))
     return decision.kind == "summarization" and (
         asked or bool(prompt.attachments) or len(text) >= _LONG
@@ -218,8 +219,8 @@ class Lane:
         candidates = services.candidates(_ask(waiting, "background"))
         route = self._route(waiting, decision, candidates)
         task = SpawnTask(
-            task=intent.without_word(prompt.text),
-            title=_title(intent.without_word(prompt.text), prompt.attachments),
+            task=without_word(prompt.text),
+            title=_title(without_word(prompt.text), prompt.attachments),
             attachments=prompt.attachments,
             parent=self._session,
             tier=prompt.tier,

@@ -34,3 +34,8 @@ def split(prompt: str) -> tuple[str, str]:
     """
     match = _WORD.match(prompt)
     return (match[1].lower(), prompt[match.end() :]) if match else ("", prompt)
+
+
+def without_word(prompt: str) -> str:
+    """The prompt as a model reads it: the explicit word was for us."""
+    return split(prompt)[1]
