@@ -45,6 +45,7 @@ _CONFIRM: Final = 3.0
 
 
 class ChatScreen(HouseScreen):
+    AUTO_FOCUS = "#prompt-area"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "interrupt", "Interrupt", show=False),
         Binding("ctrl+r", "history", "History", show=False),

@@ -65,6 +65,10 @@ class HouseScreen(Screen[None]):
         self.hint = HintLine()
 
     def compose(self) -> ComposeResult:
+        # Textual does so too, but after the first picture: all would be laid out a second time.
+        width = self.app.size.width  # pyright: ignore[reportUnknownMemberType]
+        fitting = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if width >= least]
+        _ = self.add_class(fitting[-1])
         yield self.header
         yield self.house_line
         with Horizontal(id="body"):

@@ -41,6 +41,9 @@ class DayFigure(Part):
         self._days = tuple(days)
         self.changed()
 
+    def on_resize(self) -> None:
+        self.changed()  # the height counts, too
+
     def draw(self, width: int, now: int) -> Content:
         height = self.size.height or 9
         if not self._days or width < 20:

@@ -1,6 +1,10 @@
 """A piece of the screen that draws immutable data, and only when it says something new."""
 
+from typing import cast
+
 from textual.content import Content
+from textual.css.styles import RulesMap
+from textual.geometry import Size
 from textual.widget import Widget
 
 
@@ -12,6 +16,8 @@ class Part(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._drawn = Content("")
+        self._width = 0
+        """Columns it is drawn for; 0 when what is drawn says no longer what it should."""
         self._clock = 0
 
     def draw(self, width: int, now: int) -> Content:
@@ -19,11 +25,12 @@ class Part(Widget):
         raise NotImplementedError
 
     def changed(self) -> None:
-        """Draw again, and repaint if that looks different. What is not displayed waits until it
-        is, and then has a size again."""
-        if not self.display:
+        """Draw again, and repaint if that looks different. What has no room on the screen waits
+        until it has."""
+        if not self.display or not self._width:
+            self._width = 0
             return
-        drawn = self.draw(self.size.width or self._width_to_come(), self._clock)
+        drawn = self.draw(self._width, self._clock)
         if drawn.is_same(self._drawn):
             return
         taller = drawn.plain.count("\n") != self._drawn.plain.count("\n")
@@ -35,15 +42,18 @@ class Part(Widget):
         self._clock = now
         self.changed()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Asked for while the screen is laid out: the width is the one to come."""
+        if not width:
+            return 0
+        drawn = self._drawn if width == self._width else self.draw(width, self._clock)
+        return drawn.get_height(cast(RulesMap, self.styles), width)
+
     def render(self) -> Content:
+        if self.size.width != self._width:
+            self._width = self.size.width
+            self._drawn = self.draw(self._width, self._clock)
         return self._drawn
-
-    def on_resize(self) -> None:
-        self.changed()
-
-    def _width_to_come(self) -> int:
-        parent = self.parent
-        return parent.content_size.width if isinstance(parent, Widget) else 0
 
 
 def row(left: Content, right: Content, width: int) -> Content:

@@ -85,6 +85,10 @@ class PromptArea(TextArea):
             "tab": self._complete,
         }
 
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        _ = self.refresh()  # else the cursor would only come to a placeholder when it blinks
+
     async def _on_key(self, event: events.Key) -> None:
         if event.key in self._own_keys:
             self._own_keys[event.key]()

@@ -73,10 +73,8 @@ class TaskList(Part, can_focus=True):
         cursor = self._cursor if self.has_focus else None
         return draw_tasks(self._tasks, width, now, cursor)
 
-    def on_focus(self) -> None:
-        self.changed()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
         self.changed()
 
     def on_click(self, event: events.Click) -> None:
