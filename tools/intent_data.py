@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from router.intent.decision import EXECUTORS, Kind
+from router.intent.choice import KINDS
+from router.intent.decision import EXECUTORS, Executor
 
 OWN = Path(__file__).parent / "data" / "routes_own.jsonl"
+HELD_BACK = Path(__file__).parent / "data" / "routes_check.jsonl"
+"""Prompts of ours to judge the weights by: none are made from them."""
 PASTED = Path(__file__).parent / "data" / "pasted.jsonl"
 
 _OPENINGS = (
@@ -35,6 +38,17 @@ _TAKES = {
     "convert": ("data",),
     "audio": ("text",),
 }
+_CODE_TALK = ("this code", "this error", "this function", "this query", "diesen fehler")
+_TEXT_TALK = (
+    "text",
+    "passage",
+    "article",
+    "paragraph",
+    "plot",
+    "this email",
+    "this mail",
+    "letter",
+)
 _NAMES_MATTER = (
     "this",
     "these",
@@ -60,22 +74,22 @@ class Row:
     weight: float = 1.0
 
     @property
-    def kind(self) -> Kind:
-        return kind_of(self.label)
-
-    @property
-    def executor(self) -> str:
-        return EXECUTORS[self.kind]
-
-
-def kind_of(label: str) -> Kind:
-    return "summarization" if label in {"bulk", "format", "convert"} else label  # type: ignore[return-value]
+    def executor(self) -> Executor:
+        return EXECUTORS[KINDS[self.label]]
 
 
 def own() -> list[Row]:
+    return _ours(OWN)
+
+
+def held_back() -> list[Row]:
+    return _ours(HELD_BACK)
+
+
+def _ours(path: Path) -> list[Row]:
     return [
         Row(r["prompt"], r.get("detail") or r["kind"], "own", r.get("complexity"))
-        for r in _lines(OWN)
+        for r in _lines(path)
     ]
 
 
@@ -108,8 +122,8 @@ def _variants(row: Row, pasted: dict[str, list[str]], random_: random.Random) ->
     kinds = _TAKES.get(row.label, ()) if "\n" not in row.prompt else ()
     if row.label == "coding" and not _names_matter(row.prompt):
         kinds = ()
-    if row.label == "direct" and _about_code(row.prompt):
-        kinds = ("code", "log")
+    if row.label == "direct":
+        kinds = _talked_about(row.prompt)
     if kinds:
         texts = [text for kind in kinds for text in pasted[kind]]
         one, two = random_.sample(texts, 2)
@@ -124,12 +138,12 @@ def _names_matter(prompt: str) -> bool:
     return any(word in prompt.lower() for word in _NAMES_MATTER)
 
 
-def _about_code(prompt: str) -> bool:
+def _talked_about(prompt: str) -> tuple[str, ...]:
+    """What a question that isn't to be worked on in the background may come with."""
     lower = prompt.lower()
-    return any(
-        w in lower
-        for w in ("this code", "this error", "this function", "this query", "diesen fehler")
-    )
+    if any(word in lower for word in _CODE_TALK):
+        return ("code", "log")
+    return ("text",) if any(word in lower for word in _TEXT_TALK) and "\n" not in lower else ()
 
 
 def _politely(prompt: str, random_: random.Random) -> str:

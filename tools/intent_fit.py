@@ -11,11 +11,13 @@ from router.intent import lexicon, signals
 from router.intent.model import Weights
 from tools.intent_data import Row
 
-STRENGTH = 1.0
+STRENGTH = 4.0
 """Inverse of the penalty on large weights."""
-GRAMS = 0.6
+GRAMS = 1.6
 """How much the words count beside the signals when fitting: they are what tells one source's
 topics from another's, so they are to be used only where the signals don't suffice."""
+UNLEARNED = "head:"
+"""Signals for telling small code from large; they would only blur what the pairs say."""
 OWN = 1200.0
 OTHERS = 800.0
 """Total weight of our own prompts and of all others together."""
@@ -25,7 +27,8 @@ Read = tuple[list[str], list[int]]
 
 def read(row: Row) -> Read:
     found = signals.read(row.prompt, lexicon.shipped(), attached=row.attached)
-    return list(found.named), found.grams
+    names = [name for name in found.named if not name.startswith(UNLEARNED)]
+    return names, found.grams
 
 
 def fit(rows: Sequence[Row], reads: Sequence[Read]) -> Weights:

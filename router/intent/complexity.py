@@ -8,6 +8,8 @@ from router.intent.decision import Complexity
 _REQUIREMENTS: Final = 4
 """Points of a list from which it describes more than one file."""
 _BUILDS: Final = ("v_make", "v_write", "v_want", "v_code", "v_move")
+_SMALLER: Final = frozenset({"first:v_mend", "first:q_how", "first:q_why", "head:o_code"})
+"""Signs of something smaller than the application that is named."""
 
 
 class Size(NamedTuple):
@@ -22,13 +24,8 @@ def size(signals: Mapping[str, str], bullets: int) -> Size:
     if "has:v_move" in signals and {"has:o_app", "v_move>o_tech"} & signals.keys():
         return Size("complex", f"a change across files (“{signals['has:v_move']}”)")
     application = next((s for verb in _BUILDS if (s := signals.get(f"{verb}>o_app"))), "")
-    if application and not _small(signals):
-        return Size("complex", "more than one file")
+    if application and not _SMALLER & signals.keys():
+        return Size("complex", f"more than one file (“{signals.get('head:o_app', application)}”)")
     if bullets >= _REQUIREMENTS and "shape:much-code" not in signals:
         return Size("complex", f"{bullets} requirements")
     return Size("quick", "one file or a small change")
-
-
-def _small(signals: Mapping[str, str]) -> bool:
-    """Whether something smaller than an application is what is asked for."""
-    return "first:v_mend" in signals or "first:q_how" in signals or "first:q_why" in signals

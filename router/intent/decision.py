@@ -44,7 +44,8 @@ class Decision(msgspec.Struct, frozen=True):
     executor: Executor
     """Of the kind, or the orchestrator where the confidence is too low to act on."""
     confidence: float
-    """0–1: how likely the kind's executor is right; 1 where the user said the word."""
+    """0–1: how likely the executor is right, 1 where the user said the word. Where nothing was
+    likely enough and the orchestrator is to decide: how likely the best guess was."""
     reason: str
     """For a person to read. It quotes the prompt: what shows it must make it harmless."""
     complexity: Complexity | None = None

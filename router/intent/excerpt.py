@@ -26,7 +26,8 @@ _CODE: Final = re.compile(
         | func\s+[\w(] | return\b.*[;)\]]\s*$ | package\s+[\w.]+;?\s*$ | using\s+[\w.]+;
         | (?:if|for|while|switch|elseif)\s*\(.*\)?\s*\{?$
         | (?:if|elif|else|try|except|finally|with)\b.*:$ | for\s+\w+\s+in\s+.*:$
-        | SELECT\s.*\b | select\s+\*\s+from\b | INSERT\s+INTO\b | CREATE\s+TABLE\b
+        | SELECT\s+[\w.*"`]+\s*(?:,|\(|AS\b|FROM\b|$)
+        | select\s+\*\s+from\b | INSERT\s+INTO\b | CREATE\s+TABLE\b
         | </?[a-zA-Z][\w-]*(?:\s[^>]*)?/?> | <!DOCTYPE | @\w+(?:\(.*\))?$ | \$\s[a-z]
         | [a-zA-Z_][\w.\[\]"']*\s*(?:\+|-|\*|:)?=\s*\S+ | assert\s+\w+.*[=<>(]
         | print\s*\( | [}\])]+[;,)]*$ | // | int\s+\*?\w+\s*[=(;]

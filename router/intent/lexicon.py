@@ -2,7 +2,7 @@
 
 import pkgutil
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -11,6 +11,10 @@ Groups: TypeAlias = tuple[str, ...]
 
 _LONGEST_PHRASE: Final = 5
 _SHORTEST_STEM: Final = 4
+_NUMBER: Final = "#"
+"""Stands for any number at the beginning of a phrase."""
+_REMEMBERED: Final = 4096
+"""Words whose groups are kept at hand."""
 _MISSPELLABLE: Final = 6
 """Shorter words resemble too many others to be recognised when misspelt."""
 
@@ -40,6 +44,7 @@ class Lexicon:
                 self._signs.setdefault(entry[0], []).append((entry, name))
         for terms in self._signs.values():
             terms.sort(key=lambda term: -len(term[0]))
+        self._one = lru_cache(_REMEMBERED)(self._look_up)
         self._by_ends: dict[str, list[str]] = {}
         """Words that are long enough to be known when misspelt, by their first and last letter."""
         for word in self._words:
@@ -61,11 +66,18 @@ class Lexicon:
     def at(self, words: list[str], index: int) -> Found:
         """What is known of the words from an index on, the longest phrase first."""
         word = words[index]
-        for length in range(self._phrases.get(word, 1), 1, -1):
-            groups = self._words.get(" ".join(words[index : index + length]))
+        first = _NUMBER if word.isdigit() else word
+        for length in range(self._phrases.get(first, 1), 1, -1):
+            groups = self._words.get(" ".join((first, *words[index + 1 : index + length])))
             if groups:
                 return Found(groups, length)
-        return Found(self._words.get(word) or self._by_stem(word) or self._mended(word), 1)
+        return Found(self._one(word), 1)
+
+    def _look_up(self, word: str) -> Groups:
+        known = self._words.get(word) or self._by_stem(word)
+        if known or "-" not in word:
+            return known or self._mended(word)
+        return tuple(group for part in word.split("-") for group in self._words.get(part, ()))
 
     def sign_at(self, text: str, index: int) -> Found:
         """The same for writing without spaces."""

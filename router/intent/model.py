@@ -49,13 +49,12 @@ class Model:
         ]
         return dict(zip(self.labels, _softmax(logits), strict=True))
 
-    def weight(self, signal: str, labels: Iterable[str]) -> float:
-        """How much a signal speaks for some labels, against the average label."""
+    def weight(self, signal: str, label: str) -> float:
+        """How much a signal speaks for a label, against the average label."""
         row = self._signals.get(signal)
         if row is None:
             return 0.0
-        best = max(row[self.labels.index(label)] for label in labels)
-        return self._scale * (best - sum(row) / len(row))
+        return self._scale * (row[self.labels.index(label)] - sum(row) / len(row))
 
 
 def _softmax(logits: list[float]) -> list[float]:

@@ -7,15 +7,15 @@ from router.intent.model import Model
 
 MEANS: Final = {
     "coding": "a request for code",
-    "summarization": "a text to be made short: background work",
-    "bulk": "the same done to a lot of text: background work",
-    "format": "a text to be laid out: background work",
-    "convert": "from one form to another: background work",
-    "heartbeat": "a look at how things stand: background work",
-    "deep_research": "research: the orchestrator's own",
-    "image_generation": "a picture to be made",
-    "audio": "sound to be made or heard",
-    "direct": "a conversation: the orchestrator's own",
+    "summarization": "a text to make short, background work",
+    "bulk": "the same work on much text, background work",
+    "format": "a text to lay out, background work",
+    "convert": "one form into another, background work",
+    "heartbeat": "a look at how things stand, background work",
+    "deep_research": "research, for the orchestrator itself",
+    "image_generation": "a picture to make",
+    "audio": "sound to make or to listen to",
+    "direct": "talk, for the orchestrator itself",
 }
 _SHAPES: Final = {
     "shape:fence": "code came along",
@@ -26,16 +26,23 @@ _SHAPES: Final = {
     "shape:quote": "a quotation came along",
     "shape:attached": "a text came along",
 }
+_NEARLY: Final = 0.3
 _QUOTED: Final = 60
 """Characters of the prompt that a reason quotes at most."""
 
 
 def evidence(model: Model, signals: Mapping[str, str], label: str) -> str:
-    """The words or the shape that spoke most for a label; empty when nothing did."""
-    found = [(model.weight(name, (label,)), name) for name in signals]
-    for weight, name in sorted(found, reverse=True):
-        if weight <= 0:
-            break
+    """The words or the shape that spoke most for a label; empty when nothing did.
+
+    A verb with what it is done to is told rather than a word alone, if it weighs nearly as much.
+    """
+    weights = {name: model.weight(name, label) for name in signals}
+    found = sorted((name for name in weights if weights[name] > 0), key=lambda n: -weights[n])
+    if not found:
+        return ""
+    enough = weights[found[0]] * _NEARLY
+    pairs = [name for name in found if ">" in name and weights[name] >= enough]
+    for name in (*pairs, *found):
         if words := signals[name]:
             return f"“{_short(words)}”"
         if name in _SHAPES:

@@ -21,11 +21,23 @@ _MANY: Final = 20
 
 _WORD: Final = re.compile(r"""[^\s,;:!?()\[\]{}"“”«»<>=。，、！？：；（）「」…]+|[?？]""")
 _IDENTIFIER: Final = re.compile(
-    r"""`|\w_\w|[a-z][A-Z]|\w\.(?:py|js|ts|tsx|jsx|go|rs|java|c|cpp|h|cs|rb|php|sh|sql|css|html?|vue|kt|swift|toml|ya?ml|json|cfg|ini)\b
-        |\w\(\)?$|^(?:src|tests?|lib)/|::|\w+/\w+\.\w+""",
+    r"""`|\w_\w|[a-z][A-Z]|\w\(\)?$|^(?:src|tests?|lib)/|::|\w+/\w+\.\w+|^/\w|^[a-zA-Z_]\w+\.[a-zA-Z_]\w+$""",
     re.VERBOSE,
 )
-_SPOKEN_FILE: Final = re.compile(r"\.(?:mp3|wav|m4a|ogg|flac|aac)$")
+_DOMAIN: Final = re.compile(r"\.(?:com|org|net|io|dev|de|fr|es|it|uk|eu|ru|cn|jp|info|gov|edu|ai)$")
+_DOCUMENT: Final = re.compile(r"\.(?:txt|md|docx?|pdf|odt|rtf|epub|pptx?|xlsx?|eml|log)$")
+_TABLE: Final = re.compile(r"\.(?:csv|tsv|json|xml|ya?ml)$")
+_PICTURE: Final = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|heic)$")
+_SPOKEN: Final = re.compile(r"\.(?:mp3|wav|m4a|ogg|flac|aac|opus)$")
+_LOOKS: Final = (
+    (_SPOKEN, "o_audio"),
+    (_PICTURE, "o_image"),
+    (_DOCUMENT, "o_file"),
+    (_TABLE, "o_data"),
+    (_DOMAIN, "m_url"),
+    (_IDENTIFIER, "o_ident"),
+)
+"""What the spelling of a name gives away, the first that fits."""
 _UNSPACED: Final = re.compile(
     "[\u0590-\u05ff\u0600-\u06ff\u0900-\u097f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
@@ -49,7 +61,7 @@ class Signals(NamedTuple):
 
 def read(prompt: str, lexicon: Lexicon, *, attached: bool) -> Signals:
     found = excerpt(prompt)
-    reader = _Reader(lexicon)
+    reader = _Reader(lexicon, _matter(found.shape, attached=attached))
     for index, sentence in enumerate(found.sentences):
         reader.sentence(sentence, last=index == len(found.sentences) - 1, of=len(found.sentences))
     named = reader.named
@@ -57,14 +69,22 @@ def read(prompt: str, lexicon: Lexicon, *, attached: bool) -> Signals:
         named[f"shape:{shape}"] = ""
     if attached:
         named["shape:attached"] = ""
-    if not found.shape & {"fence", "code", "log", "data", "quote", "long"} and not attached:
-        named["shape:bare"] = ""
     return Signals(named, reader.buckets(), found)
 
 
+def _matter(shape: frozenset[str], *, attached: bool) -> str:
+    """What there is to work on."""
+    if shape & {"fence", "code", "log"}:
+        return "code"
+    if "data" in shape:
+        return "data"
+    return "text" if attached or shape & {"long", "quote"} else "nothing"
+
+
 class _Reader:
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, matter: str) -> None:
         self._lexicon = lexicon
+        self._matter = matter
         self.named: dict[str, str] = {}
         self._asking: list[list[str]] = []
         self._other: list[list[str]] = []
@@ -83,6 +103,7 @@ class _Reader:
             return
         self._asking.append(folded)
         self._say(f"form:{form}")
+        self._say(f"form:{form}&{self._matter}")
         if sentence.place != "only":
             self._say(f"form:{form}:{sentence.place}")
         self._asked(units, start, form)
@@ -93,7 +114,7 @@ class _Reader:
         index = 0
         while index < len(words):
             raw = words[index]
-            if _UNSPACED.search(raw):
+            if not raw.isascii() and _UNSPACED.search(raw):
                 units += self._signs(raw)
                 index += 1
                 continue
@@ -119,12 +140,23 @@ class _Reader:
         first = units[start] if start < len(units) else Unit("", ())
         for group in first.groups:
             self._say(f"first:{group}", first.text)
+            self._say(f"first:{group}&{self._matter}", first.text)
         for unit in units:
             for group in unit.groups:
                 if group[1] == "_" and group[0] in "vom":
                     self._say(f"has:{group}", unit.text)
                     self._say(f"{form}:{group}", unit.text)
         self._pairs(units)
+        self._head(units, start)
+
+    def _head(self, units: list[Unit], start: int) -> None:
+        """The first thing that is asked for: of “a rust project” it is the project."""
+        objects = [bool(_first_of(unit.groups, "o_")) for unit in units]
+        index = next((i for i in range(start, len(units)) if objects[i]), len(units))
+        while index + 1 < len(units) and objects[index + 1]:
+            index += 1
+        for group in units[index].groups if index < len(units) else ():
+            self._say(f"head:{group}", units[index].text)
 
     def _pairs(self, units: list[Unit]) -> None:
         """What each verb is done to: the first object after it, or else the one before it."""
@@ -176,13 +208,11 @@ def _by_look(word: str) -> Groups:
     """What a word's spelling says of it."""
     if word.isalpha() and (word.islower() or word.istitle()):
         return ()
-    if _SPOKEN_FILE.search(word):
-        return ("o_audio",)
     if word[0].isdigit():
         return ("m_many",) if word.isdigit() and int(word[:9]) >= _MANY else ()
     if word.startswith("http"):
         return ("m_url",)
-    return ("o_ident",) if _IDENTIFIER.search(word) else ()
+    return next(((group,) for pattern, group in _LOOKS if pattern.search(word)), ())
 
 
 def _start(units: list[Unit]) -> int:
@@ -239,5 +269,5 @@ def _quoted(units: list[Unit], one: int, other: int) -> str:
 
 def _grams(words: list[str]) -> list[str]:
     """Words by their first letters, which inflection leaves alone, and pairs of them."""
-    stems = [word[:6] for word in words]
+    stems = ["#" if word.isdigit() else word[:6] for word in words]
     return [*stems, *(f"{a} {b}" for a, b in zip(["^", *stems], [*stems, "$"], strict=True))]
