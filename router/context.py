@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from router import intent
+from router.intent.explicit import without_word
 from router.providers.base import Message, TextPart
 from router.view import Message as Shown
 from router.view import View
@@ -82,7 +82,7 @@ def by_message(messages: Sequence[Shown], prompt: str) -> list[tuple[str, Turn]]
 
 
 def with_attachments(message: Shown) -> str:
-    parts = [intent.without_word(str(message.text))]
+    parts = [without_word(str(message.text))]
     parts += [f'<file name="{a.name}">\n{a.text}\n</file>' for a in message.attachments]
     return "\n\n".join(part for part in parts if part)
 
