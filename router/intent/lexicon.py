@@ -66,7 +66,7 @@ class Lexicon:
     def at(self, words: list[str], index: int) -> Found:
         """What is known of the words from an index on, the longest phrase first."""
         word = words[index]
-        first = _NUMBER if word.isdigit() else word
+        first = _NUMBER if word.isdecimal() else word
         for length in range(self._phrases.get(first, 1), 1, -1):
             groups = self._words.get(" ".join((first, *words[index + 1 : index + length])))
             if groups:

@@ -209,7 +209,7 @@ def _by_look(word: str) -> Groups:
     if word.isalpha() and (word.islower() or word.istitle()):
         return ()
     if word[0].isdigit():
-        return ("m_many",) if word.isdigit() and int(word[:9]) >= _MANY else ()
+        return ("m_many",) if word.isdecimal() and int(word[:9]) >= _MANY else ()
     if word.startswith("http"):
         return ("m_url",)
     return next(((group,) for pattern, group in _LOOKS if pattern.search(word)), ())
@@ -269,5 +269,5 @@ def _quoted(units: list[Unit], one: int, other: int) -> str:
 
 def _grams(words: list[str]) -> list[str]:
     """Words by their first letters, which inflection leaves alone, and pairs of them."""
-    stems = ["#" if word.isdigit() else word[:6] for word in words]
+    stems = ["#" if word.isdecimal() else word[:6] for word in words]
     return [*stems, *(f"{a} {b}" for a, b in zip(["^", *stems], [*stems, "$"], strict=True))]
