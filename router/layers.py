@@ -7,9 +7,10 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, cast
+
+import msgspec
 
 from router.places import PROJECT_FILE, Places
 
@@ -21,8 +22,7 @@ MAX_SIZE: Final = 1_000_000
 _DEFAULTS = Path(__file__).with_name("data") / "defaults.toml"
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """One thing wrong with the configuration. `str(mistake)` is one sentence on one line."""
 
     where: str
@@ -40,13 +40,12 @@ class Mistake:
         return f"{self.place}: {self.text}"
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     origin: Origin
     values: Table
     file: Path | None = None
     text: str = ""
-    names: Mapping[KeyPath, str] = field(default_factory=dict[KeyPath, str])
+    names: Mapping[KeyPath, str] = msgspec.field(default_factory=dict[KeyPath, str])
     """The variable or flag a value came from, where there is no file."""
 
     def holds(self, path: KeyPath) -> bool:

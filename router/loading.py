@@ -1,7 +1,6 @@
 """Reading the configuration: flag before environment, project file, user file, default."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast, overload
 
@@ -26,8 +25,7 @@ class ConfigError(Exception):
         self.mistakes = mistakes
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """A configuration, what is wrong with its sources, and which source each value came from."""
 
     config: Config

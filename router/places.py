@@ -3,8 +3,9 @@
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 HOME = "BUTLER_HOME"
 CONFIG = "BUTLER_CONFIG"
@@ -15,8 +16,7 @@ class PlacesError(Exception):
     """A folder of Butler's can't be made or isn't ours. The message is a sentence for the user."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Places:
+class Places(msgspec.Struct, frozen=True, kw_only=True):
     config_file: Path
     keys_file: Path
     """0600, beside the configuration; only where no keyring holds the keys."""

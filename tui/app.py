@@ -277,6 +277,9 @@ async def _run(app: ButlerApp) -> int:
 def run(options: Options) -> int:
     """Run the dashboard until the user leaves; its exit code."""
     pasting.guard()
+    # What is read and imported in threads must not hold up keys: a thread that has the interpreter
+    # gives it away after this many seconds. Usual are 5 ms, and a key changes threads three times.
+    sys.setswitchinterval(0.0005)
     with logging_to(options.places):
         return asyncio.run(_run(ButlerApp(options)))
 

@@ -4,9 +4,10 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from store.events import Attachment
 from tui import figures
@@ -24,8 +25,7 @@ class UnreadableFile(Exception):  # noqa: N818
     """A file named with `@` can't be attached. The message is a sentence for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mentioned:
+class Mentioned(msgspec.Struct, frozen=True):
     pieces: tuple[Attachment, ...]
     remark: str = ""
     """What the user should know about what was read."""

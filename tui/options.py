@@ -1,15 +1,15 @@
 """What the command line hands to the screen."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from router.config import Config
 from router.places import Places
 from store.events import Tier
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     places: Places
     config: Config
     mistakes: tuple[str, ...] = ()

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from router.asking import EngineError, Prompt
 from store.errors import StoreError
@@ -17,8 +19,7 @@ REFUSALS: Final = (EngineError, StoreError, UnreadableFile)
 """What is the user's to mend: told in a sentence, and the text comes back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pins:
+class Pins(msgspec.Struct, frozen=True, kw_only=True):
     """What the user wants for the prompts to come."""
 
     tier: Tier | None = None
@@ -42,8 +43,7 @@ class Pins:
         return [word for word in words if word] + [word for word, on in self._flags() if on]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt on its way, for the session whose tab was shown."""
 
     session: Callable[[], str]

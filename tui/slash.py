@@ -1,14 +1,14 @@
 """Slash commands: their names, what they say of themselves, and reading one from the prompt."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 _FORM: Final = re.compile(r"/([A-Za-z][A-Za-z-]*)(?:\s+(.*))?\s*", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     name: str
     arguments: str
     """What may follow, for the reader; empty when nothing may."""
@@ -47,8 +47,7 @@ PASSED_ON: Final = frozenset({"code", "plan", "research", "image", "speak"})
 """Words that say what kind of work a prompt is: the engine reads them, not the screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slash:
+class Slash(msgspec.Struct, frozen=True):
     name: str
     arguments: str
 

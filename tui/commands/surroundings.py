@@ -11,7 +11,6 @@ from router.loading import load
 from router.places import Places
 from tui.exits import CommandFailed
 from tui.log import logging_to
-from tui.output import remark
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,7 +53,9 @@ def opened_store(places: Places) -> "Generator[Store]":
     Raises:
         StoreError: it can't be opened.
     """
-    from store.opening import Store  # the dashboard's first picture doesn't wait for it
+    # The dashboard's first picture doesn't wait for these.
+    from store.opening import Store
+    from tui.output import remark
 
     with logging_to(places):
         store = Store.open(places.data)

@@ -1,7 +1,6 @@
 """The list that opens above the prompt while a command or a file name is typed."""
 
-from dataclasses import dataclass
-
+import msgspec
 from textual.content import Content
 from textual.widget import Widget
 
@@ -12,8 +11,7 @@ from tui.wording import QUIET
 _SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     insert: str
     """What takes the place of the word at the cursor."""
     label: str

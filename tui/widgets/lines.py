@@ -1,8 +1,8 @@
 """The one-line pieces: the header above, the hint below, the house where there is no room."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from textual.content import Content
 
 from router.view import House, Task, View
@@ -35,8 +35,7 @@ class Header(Part):
         return row(left, draw_heading(self._heading), width)
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(msgspec.Struct, frozen=True):
     """What the header says of a session."""
 
     title: str = ""

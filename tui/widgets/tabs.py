@@ -1,7 +1,6 @@
 """The tab row: the chat first, then each spawned session, with how it stands."""
 
-from dataclasses import dataclass
-
+import msgspec
 from textual import events
 from textual.content import Content
 from textual.message import Message
@@ -14,8 +13,7 @@ from tui.wording import KIND, QUIET, SESSION
 _TITLE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
+class Tab(msgspec.Struct, frozen=True):
     session: str
     kind: SessionKind
     title: str
