@@ -117,7 +117,7 @@ class _Judge:
         ask = self._ask
         if ask.private:
             return self._models(("T4",))
-        if ask.emergency:
+        if ask.emergency and ask.work != "background":  # which never reaches T0, whatever happens
             return self._emergency()
         rows = self._models(self._tiers())
         if self._cell.by_price and not ask.confirmed:
