@@ -135,6 +135,12 @@ class _Running:
         self._usage: Usage | None = None
 
     async def run(self) -> Ended:
+        try:
+            return await self._run()
+        finally:
+            self._desk.keeper.holding.discard(self._reservation)
+
+    async def _run(self) -> Ended:
         ended = self._ended
         try:
             model = await self._desk.connections.model(self._ref.account)
@@ -239,6 +245,7 @@ class _Running:
             cost=self._desk.catalogue.cost(ref, worst),
             expires_at=now_ms() + _LEASE_MS,
         )
+        self._desk.keeper.holding.add(self._reservation)
         # What runs on this machine is no one's quota: it is counted, but never refused.
         limits = [] if tier == "T4" else self._desk.keeper.limits(ref)
         verdict = await self._desk.store.ledger.reserve(event, self._attempt.session, limits)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from typing import Final
 
-from router import alerts, bands, forecast, gauges, health
+from router import alerts, bands, forecast, gauges, health, recovery
 from router.catalogue import Catalogue
 from router.clock import now_ms
 from router.config import Budget, Config, ModelRef
@@ -51,6 +51,8 @@ class Keeper:
         self._zone = zone
         self._progressed = 0
         self.ready: frozenset[str] = frozenset()
+        self.holding: set[str] = set()
+        """Reservations of calls that are under way here."""
         self.house = House()
         for entry in store.journal.house_at():
             self.house = fold_house(self.house, entry.event)
@@ -207,7 +209,7 @@ class Keeper:
 
     async def recount(self) -> None:
         """Bring the budgets' gauges and the band up to date with the ledger."""
-        for gauge in await asyncio.to_thread(self._budget_gauges):
+        for gauge in await asyncio.to_thread(self._counted):
             self._gauge(gauge)
         self._band()
 
@@ -223,8 +225,10 @@ class Keeper:
             if forecast.differs(self.house.forecasts.get(event.gauge), event):
                 self.say(event)
 
-    def _budget_gauges(self) -> list[Gauge]:
+    def _counted(self) -> list[Gauge]:
         now = now_ms()
+        # What a dead program has reserved would keep from the living what is theirs.
+        recovery.settle_dead(self._store, self._catalogue, now, frozenset(self.holding))
         return [self._budget_gauge(budget, now) for budget in self.config.budgets]
 
     def _budget_gauge(self, budget: Budget, now: int) -> Gauge:

@@ -1,6 +1,7 @@
 """What a program that died left behind, told as what it is: interrupted, and paid for."""
 
 import uuid
+from collections.abc import Container
 from typing import Final
 
 from router.asking import EngineError, Prompt, Waiting
@@ -26,17 +27,24 @@ _UNASKED: Final = "Butler ended before this prompt was answered; send it again t
 _OPEN: Final = frozenset({"waiting", "streaming"})
 
 
-def settle_dead(store: Store, catalogue: Catalogue, now: int) -> int:
+def settle_dead(
+    store: Store, catalogue: Catalogue, now: int, ours: Container[str] = frozenset()
+) -> int:
     """Settle the calls of processes that died, at an estimate of what they had used; how many.
 
     Blocks on the store: call it in a thread.
+
+    Args:
+        ours: reservations that this process still works on, however late it is: a machine that
+            slept lets everybody's time run out.
     """
-    dead = store.ledger.overdue(now)
-    for entry in dead:
-        if isinstance(entry.event, UsageReserved) and entry.session is not None:
-            settled = _estimated(store, catalogue, entry.session, entry.event)
-            store.journal.append(entry.session, settled)
-    return len(dead)
+    settled = 0
+    for entry in store.ledger.overdue(now):
+        event, session = entry.event, entry.session
+        if isinstance(event, UsageReserved) and session and event.reservation not in ours:
+            store.journal.append(session, _estimated(store, catalogue, session, event))
+            settled += 1
+    return settled
 
 
 def _estimated(
