@@ -49,7 +49,7 @@ USAGE = {"name": "usage_status", "arguments": {}}
 NEXT = {"T3": SONNET, "T4": LOCAL}
 PATIENT = TimeLimits(connect=2, first_token=20, first_token_local=20, silence=20)
 FAULTY = ModelRef("faulty", MODEL)
-PROMPT = "count to twelve"
+PROMPT = "hello there"
 REST = " and the rest, as the next one tells it"
 
 
