@@ -16,8 +16,8 @@ from router.places import Places
 from router.policy import Ask
 from router.policy_table import Work
 from router.services import Services
-from router.usage_report import usage_report
-from store.events import Band, Candidate, Gauge, Tier, Usage
+from router.usage_report import Standing, usage_report
+from store.events import Band, Candidate, Tier, Usage
 from store.opening import Store
 
 WORKS: Final[dict[intent.Executor, Work | None]] = {
@@ -50,7 +50,7 @@ class RouteReport(msgspec.Struct, frozen=True, kw_only=True):
     percent: float | None
     at: int
     """Milliseconds since the epoch, when the gauges were read."""
-    gauges: tuple[Gauge, ...]
+    gauges: tuple[Standing, ...]
     input: int
     """Tokens of the prompt alone, on the high side."""
     output: int

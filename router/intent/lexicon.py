@@ -35,7 +35,7 @@ class Lexicon:
         self._words: dict[str, Groups] = {}
         self._stems: dict[str, Groups] = {}
         self._phrases: dict[str, int] = {}
-        """How many words the longest phrase has that begins with a word."""
+        """How many words the longest phrase has that begins with two words."""
         self._signs: dict[str, list[tuple[str, str]]] = {}
         for name, group in groups.items():
             for entry in _entries(group.latin):
@@ -58,19 +58,22 @@ class Lexicon:
             return
         if name not in self._words.get(entry, ()):
             self._words[entry] = (*self._words.get(entry, ()), name)
-        first, _, rest = entry.partition(" ")
-        if rest:
-            length = min(1 + len(rest.split()), _LONGEST_PHRASE)
-            self._phrases[first] = max(self._phrases.get(first, 0), length)
+        words = entry.split(" ", 2)
+        if len(words) > 1:
+            start = " ".join(words[:2])
+            length = min(entry.count(" ") + 1, _LONGEST_PHRASE)
+            self._phrases[start] = max(self._phrases.get(start, 0), length)
 
     def at(self, words: list[str], index: int) -> Found:
         """What is known of the words from an index on, the longest phrase first."""
         word = words[index]
-        first = _NUMBER if word.isdecimal() else word
-        for length in range(self._phrases.get(first, 1), 1, -1):
-            groups = self._words.get(" ".join((first, *words[index + 1 : index + length])))
-            if groups:
-                return Found(groups, length)
+        if index + 1 < len(words):
+            first = _NUMBER if word.isdecimal() else word
+            longest = self._phrases.get(f"{first} {words[index + 1]}", 1)
+            for length in range(longest, 1, -1):
+                groups = self._words.get(" ".join((first, *words[index + 1 : index + length])))
+                if groups:
+                    return Found(groups, length)
         return Found(self._one(word), 1)
 
     def _look_up(self, word: str) -> Groups:

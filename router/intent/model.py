@@ -30,7 +30,7 @@ class Model:
         self._bias = weights.bias
         self._scale = weights.scale
         self._gram_scale = weights.gram_scale
-        self._signals = {name: array("b", row) for name, row in weights.signals.items()}
+        self._signals = {name: tuple(array("b", row)) for name, row in weights.signals.items()}
         self._grams = array("b", weights.grams)
 
     def probabilities(self, signals: Iterable[str], grams: list[int]) -> dict[str, float]:

@@ -36,18 +36,15 @@ def evidence(model: Model, signals: Mapping[str, str], label: str) -> str:
 
     A verb with what it is done to is told rather than a word alone, if it weighs nearly as much.
     """
-    weights = {name: model.weight(name, label) for name in signals}
+    telling = (name for name, words in signals.items() if words or name in _SHAPES)
+    weights = {name: model.weight(name, label) for name in telling}
     found = sorted((name for name in weights if weights[name] > 0), key=lambda n: -weights[n])
     if not found:
         return ""
     enough = weights[found[0]] * _NEARLY
     pairs = [name for name in found if ">" in name and weights[name] >= enough]
-    for name in (*pairs, *found):
-        if words := signals[name]:
-            return f"“{_short(words)}”"
-        if name in _SHAPES:
-            return _SHAPES[name]
-    return ""
+    name = (pairs or found)[0]
+    return f"“{_short(signals[name])}”" if signals[name] else _SHAPES[name]
 
 
 def because(proof: str, means: str) -> str:

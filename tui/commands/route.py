@@ -15,7 +15,7 @@ from tui.output import printed, read_stdin, remark, say, say_json, say_json_line
 
 if TYPE_CHECKING:
     from router.route_report import Considered, RouteReport
-    from store.events import Gauge
+    from router.usage_report import Standing
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -145,11 +145,13 @@ def _text(report: "RouteReport") -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _gauge(gauge: "Gauge", now: int) -> tuple[str, ...]:
+def _gauge(gauge: "Standing", now: int) -> tuple[str, ...]:
     from tui import figures
 
     whose = " ".join(filter(None, [gauge.account or "all accounts", gauge.model]))
-    known = gauge.source if gauge.source == "budget" else figures.ago(gauge.measured_at, now)
+    measured = gauge.measured_at
+    age = "" if gauge.source == "budget" or measured is None else figures.ago(measured, now)
+    known = ", ".join(filter(None, [gauge.source, age]))
     return ("Gauge", whose, gauge.window, figures.percent(gauge.percent), known)
 
 
