@@ -12,10 +12,10 @@ MEANS: Final = {
     "format": "a text to lay out, background work",
     "convert": "one form into another, background work",
     "heartbeat": "a look at how things stand, background work",
-    "deep_research": "research, for the orchestrator itself",
+    "deep_research": "research, the orchestrator does it",
     "image_generation": "a picture to make",
     "audio": "sound to make or to listen to",
-    "direct": "talk, for the orchestrator itself",
+    "direct": "nothing to hand on, the orchestrator answers",
 }
 _SHAPES: Final = {
     "shape:fence": "code came along",
