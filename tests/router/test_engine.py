@@ -91,7 +91,7 @@ async def test_a_stream_that_breaks_is_finished_by_the_next_model(
         spoil(fault, OPUS),
         reply(" and the rest", SONNET),
     )
-    answer = await house.say("count")
+    answer = await house.say("hello")
     text = str(answer.text)
     assert answer.state == "finished"
     assert text.startswith("one")

@@ -75,7 +75,7 @@ def test_events_come_one_a_line_and_the_result_last(
     served: CommandLine, llmock_service: Llmock
 ) -> None:
     llmock_service.script(reply("one two three", OPUS))
-    lines = served("ask", "count", "--output-format", "stream-json").json_lines
+    lines = served("ask", "hello", "--output-format", "stream-json").json_lines
     kinds = [line["type"] for line in lines]
     assert kinds[:2] == ["session-started", "prompt-submitted"]
     assert kinds.index("reply-started") < kinds.index("text-delta") < kinds.index("reply-finished")
@@ -221,7 +221,7 @@ def test_a_model_that_falls_silent_is_continued_without_a_seam_in_the_answer(
         spoil("disconnect", OPUS),
         reply(" and the rest", SONNET),
     )
-    done = served("ask", "count", "--output-format", "json")
+    done = served("ask", "hello", "--output-format", "json")
     assert done.json["answer"].endswith("and the rest")
     assert "⟂" not in done.out
 
@@ -230,7 +230,7 @@ def test_an_interrupted_answer_is_kept(served: CommandLine, llmock_service: Llmo
     llmock_service.script(
         reply("one two three four five six seven eight", LOCAL), spoil("stall", LOCAL)
     )
-    with served.start("ask", "--tier", "T4", "count") as process:
+    with served.start("ask", "--tier", "T4", "hello") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         watchdog = threading.Timer(30, process.kill)
