@@ -6,7 +6,7 @@ from another process or from the journal; how streamed text was cut makes no dif
 
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_args
 
 from msgspec.structs import replace
 
@@ -26,11 +26,13 @@ from store.events import (
     AnyEvent,
     ApprovalAsked,
     ApprovalGiven,
+    Band,
     BandChanged,
     ConfigurationApplied,
     Entry,
     Event,
     ForecastChanged,
+    Gauge,
     GaugeChanged,
     HealthChanged,
     HistorySummarized,
@@ -53,6 +55,7 @@ from store.events import (
 )
 
 E = TypeVar("E", bound=Event)
+BAND_ORDER: Final[tuple[Band, ...]] = get_args(Band)
 
 
 def fold(view: View, entry: Entry) -> View:
@@ -85,12 +88,16 @@ def fold_house(house: House, event: AnyEvent) -> House:
             left = {key: g for key, g in house.gauges.items() if g.source != "budget"}
             return replace(house, tiers=event.tiers, hint=event.hint, gauges=left)
         case GaugeChanged():
+            if _is_older(event.gauge, house.gauges.get(event.gauge.key)):
+                return house
             return replace(house, gauges={**house.gauges, event.gauge.key: event.gauge})
         case ForecastChanged():
             return replace(house, forecasts={**house.forecasts, event.gauge: event})
         case ThresholdCrossed():
             return replace(house, told={**house.told, event.subject: event})
         case BandChanged():
+            if _was_hasty(event, house):
+                return house
             return replace(house, band=event.after, percent=event.percent, binds=event.binds)
         case HealthChanged():
             key = f"{event.account}/{event.model}"
@@ -100,6 +107,25 @@ def fold_house(house: House, event: AnyEvent) -> House:
             return replace(house, health={**house.health, key: health})
         case _:
             return house
+
+
+_RACE_MS: Final = 60_000
+"""Milliseconds within which two programs' figures may come in the wrong order. What is older than
+that comes from a clock that was set."""
+
+
+def _is_older(gauge: Gauge, known: Gauge | None) -> bool:
+    """Whether another program measured the same later, and said so earlier."""
+    return known is not None and 0 < known.measured_at - gauge.measured_at < _RACE_MS
+
+
+def _was_hasty(event: BandChanged, house: House) -> bool:
+    """Whether a program lowered the band because it had not heard yet what others have used."""
+    known = house.gauges.get(event.binds)
+    lower = BAND_ORDER.index(event.after) < BAND_ORDER.index(house.band)
+    if not lower or known is None or known.percent is None or event.percent is None:
+        return False
+    return event.percent < known.percent
 
 
 # --- a session -----------------------------------------------------------------------------------
