@@ -146,3 +146,11 @@ async def test_keys_that_come_in_one_burst_keep_their_order(shown: Shown) -> Non
             app.post_message(events.Key(key, character))
         await until(pilot, lambda: app.chat.prompt.area.text == "n")
         assert [letter.text for letter in app.chat._outbox._waiting] == ["hello\nyou", "hi"]
+
+
+async def test_corrections_within_a_burst_hit_what_was_typed_before_them(shown: Shown) -> None:
+    async with shown(scenes.calm_view()) as (app, pilot):
+        for key in [*"xy", "backspace", "backspace", *"bc", "home", "a", "end", "d"]:
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: len(app.chat.prompt.area.text) == 4)
+        assert app.chat.prompt.area.text == "abcd"

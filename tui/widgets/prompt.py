@@ -27,8 +27,9 @@ LONG: Final = 30
 class PromptArea(TextArea):
     """Enter sends; ctrl+j and shift+enter break the line; arrows at the edges walk the history.
 
-    These keys are handled here and not by bindings with priority: those would overtake letters
-    that were typed before them and wait in this widget's queue.
+    Every key is handled in this widget's own queue, so that those of one burst keep their order:
+    Textual takes bindings with priority before letters typed earlier, and others after letters
+    typed later.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,11 +99,18 @@ class PromptArea(TextArea):
             pass
         elif event.character == "?" and not self.text:
             _ = self.post_message(self.HelpWanted())
-        else:
+        elif event.is_printable or not await self._run_bound(event.key):
             await super()._on_key(event)
             return
         _ = event.stop()
         event.prevent_default()
+
+    async def _run_bound(self, key: str) -> bool:
+        """Do what the key is bound to here, and here only; whether it is."""
+        for binding in self._bindings.key_to_bindings.get(key, ()):
+            if await self.app.run_action(binding.action, self):  # pyright: ignore[reportUnknownMemberType]
+                return True
+        return False
 
     def _went_up_or_down(self, key: str) -> bool:
         step = -1 if key == "up" else 1
