@@ -5,6 +5,7 @@ paste or after it.
 """
 
 import re
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 HEAD: Final = 1500
@@ -34,7 +35,7 @@ _CODE: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-_CODE_END: Final = re.compile(r"(?:[;{}]|\)\s*:|=>|&&|\|\|)\s*$")
+_CODE_ENDS: Final = (";", "{", "}", "):", "=>", "&&", "||")
 _LOG: Final = re.compile(
     r"""\s*(?:Traceback\s|File\s".*",\sline|at\s[\w.$<>]+\(|[\w.]*(?:Error|Exception)\b:?|error\[|error:|fatal:
         |npm\sERR|(?:ERROR|WARN|WARNING|INFO|DEBUG)\b|\d{4}-\d\d-\d\d[T\s]\d\d:|\s*-->\s|panic:)""",
@@ -46,7 +47,7 @@ _DATA: Final = re.compile(
 _BULLET: Final = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s+\S")
 _QUOTE: Final = re.compile(r"""(?<![\w])(?:"[^"\n]{25,}"|“[^”\n]{25,}”|«[^»\n]{25,}»)""")
 _QUOTED_REST: Final = re.compile(r""":\s*(?:'.{25,}'|'.{60,}$)""", re.DOTALL)
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"')]*\s+|(?<=[。！？])")
+_SENTENCE_END: Final = re.compile(r"[.!?…][\"')]*\s+|[。！？]")
 _ABBREVIATED: Final = re.compile(r"\b(?:e\.g|i\.e|vs|etc|Mr|Mrs|Dr|St|No)\.\s")
 
 
@@ -70,7 +71,8 @@ def excerpt(prompt: str) -> Excerpt:
     if not whole:
         reader.cut()
         reader.read(prompt[-TAIL:])
-    return Excerpt(reader.chosen(), reader.shape(len(prompt)), reader.bullets)
+    sentences = reader.chosen()
+    return Excerpt(sentences, reader.shape(len(prompt)), reader.bullets)
 
 
 class _Reader:
@@ -80,7 +82,8 @@ class _Reader:
         self._prose: list[str] = []
         self._counts = {"fence": 0, "code": 0, "log": 0, "data": 0, "quote": 0}
         self._breaks: list[int] = []
-        """Where other matter stood, as the number of sentences before it."""
+        """Where other matter stood, as the number of lines of prose before it."""
+        self._many = False
         self.bullets = 0
 
     def cut(self) -> None:
@@ -94,7 +97,7 @@ class _Reader:
                 before, _, rest = line.partition(_FENCE)
                 fenced = not fenced if rest.count(_FENCE) % 2 == 0 else fenced
                 self._matter("fence")
-                self._sentences(before)
+                self._line(before)
             elif not fenced:
                 self._line(line)
 
@@ -107,33 +110,43 @@ class _Reader:
         if kind:
             self._matter(kind)
         else:
-            self._sentences(line)
+            self._prose.append(line)
 
     def _matter(self, kind: str) -> None:
         self._counts[kind] += 1
         self._breaks.append(len(self._prose))
 
-    def _sentences(self, line: str) -> None:
+    def chosen(self) -> tuple[Sentence, ...]:
+        """The sentences at both ends, or all of a few. Only the lines they stand in are split."""
+        lines = self._prose
+        if len(lines) > _ALL:
+            head, tail = lines[:_EDGE], lines[-_EDGE:]
+        else:
+            head, tail = lines, []
+        found = [(s, i) for i, line in enumerate(head) for s in self._sentences(line)]
+        after = [s for line in tail for s in self._sentences(line)]
+        self._many = bool(tail) or len(found) > _ALL
+        if not self._many:
+            return tuple(Sentence(s, self._place(line)) for s, line in found)
+        ends = after or [s for s, _ in found]
+        first = [Sentence(s, "head") for s, _ in found[:_EDGE]]
+        return (*first, *(Sentence(s, "tail") for s in ends[-_EDGE:]))
+
+    def _sentences(self, line: str) -> list[str]:
         if "'" in line or '"' in line or "“" in line or "«" in line:
             line, quotes = _QUOTE.subn(" … ", line)
             line, more = _QUOTED_REST.subn(": … ", line)
             if quotes or more:
                 self._counts["quote"] += 1
-        if _ABBREVIATED.search(line):
-            line = _ABBREVIATED.sub(" ", line)
-        self._prose += [s for s in _SENTENCE_END.split(line) if s and not s.isspace()]
+        line = _ABBREVIATED.sub(" ", line)
+        ends = [0, *(match.end() for match in _SENTENCE_END.finditer(line)), len(line)]
+        pieces = (line[a:b] for a, b in pairwise(ends))
+        return [piece for piece in pieces if piece and not piece.isspace()]
 
-    def chosen(self) -> tuple[Sentence, ...]:
-        prose = self._prose
-        if len(prose) <= _ALL:
-            return tuple(Sentence(s, self._place(i)) for i, s in enumerate(prose))
-        head = [Sentence(s, "head") for s in prose[:_EDGE]]
-        return (*head, *(Sentence(s, "tail") for s in prose[-_EDGE:]))
-
-    def _place(self, index: int) -> str:
+    def _place(self, line: int) -> str:
         if not self._breaks:
             return "only"
-        return "head" if index < self._breaks[0] else "tail"
+        return "head" if line < self._breaks[0] else "tail"
 
     def shape(self, length: int) -> frozenset[str]:
         found = {kind for kind, count in self._counts.items() if count}
@@ -141,7 +154,7 @@ class _Reader:
             found.add("much-code")
         if self.bullets >= 3:
             found.add("bullets")
-        if len(self._prose) > _ALL or length > HEAD:
+        if self._many or length > HEAD:
             found.add("long")
         elif length <= 120 and not self._breaks:
             found.add("short")
@@ -152,6 +165,6 @@ def _kind(line: str) -> str:
     """What a line is when it is no prose."""
     if _LOG.match(line):
         return "log"
-    if _CODE_END.search(line) or _CODE.match(line):
+    if line.rstrip().endswith(_CODE_ENDS) or _CODE.match(line):
         return "code"
     return "data" if _DATA.match(line) else ""
