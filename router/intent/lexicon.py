@@ -38,8 +38,8 @@ class Lexicon:
         """How many words the longest phrase has that begins with two words."""
         self._signs: dict[str, list[tuple[str, str]]] = {}
         for name, group in groups.items():
-            for entry in _entries(group.latin):
-                self._add(fold(entry), name)
+            for entry in _entries(fold(group.latin)):
+                self._add(entry, name)
             for entry in _entries(group.signs):
                 self._signs.setdefault(entry[0], []).append((entry, name))
         for terms in self._signs.values():
@@ -108,7 +108,7 @@ class Lexicon:
 
 
 def _entries(listed: str) -> list[str]:
-    return [entry for part in listed.split(",") if (entry := " ".join(part.split()))]
+    return [entry for part in listed.replace("\n", " ").split(",") if (entry := part.strip())]
 
 
 def _resembles(word: str, meant: str) -> bool:
