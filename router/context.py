@@ -69,7 +69,8 @@ def by_message(messages: Sequence[Shown], prompt: str) -> list[tuple[str, Turn]]
             turn = Turn(True, with_attachments(message), message.private)
         elif message.role == "butler" and message.text.length:
             derived = heard and message.tier == "T4"
-            turn = Turn(False, str(message.text), message.prompt in private or derived)
+            known = message.private or message.prompt in private
+            turn = Turn(False, str(message.text), known or derived)
         elif message.role == "announcement" and message.text.length:
             result = f"[Result of {message.title}]\n{message.text}"
             turn = Turn(True, result, message.private)

@@ -76,6 +76,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Prepare
     candidates: Sequence[Candidate]
     max_output: int
+    private: bool = False
+    overheard: bool = False
+    """A local model would hear something private of earlier: its answer may hold it."""
     quiet: bool = False
     """Metered, but no part of the transcript."""
     tools: tuple[Tool, ...] = ()
@@ -286,6 +289,7 @@ class _Run:
                 model=candidate.model,
                 account=candidate.account,
                 why=why,
+                private=self._call.private or (self._call.overheard and candidate.tier == "T4"),
             )
         self._say(event)
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from msgspec.structs import replace
+
 from router import reading, recovery
 from router.asking import EngineError, Prompt, SpawnTask, TierCheck, Waiting
 from router.checks import check_tiers
@@ -24,7 +26,7 @@ from router.opening import open_services, prepare
 from router.places import Places
 from router.spawning import Spawner
 from router.telling import Told, told
-from router.view import View
+from router.view import House, View
 from store.errors import SessionBusy, StoreError
 from store.events import (
     ApprovalAsked,
@@ -78,6 +80,11 @@ class Engine:
         """The configuration in force; its local tier is what was found."""
         return self._services.config
 
+    @property
+    def house(self) -> House:
+        """The house as this process knows it: what it lacks itself is in it too."""
+        return self._services.keeper.house
+
     async def __aenter__(self) -> Self:
         started: asyncio.Future[asyncio.TaskGroup] = asyncio.get_running_loop().create_future()
         self._root = asyncio.create_task(self._hold(started), name="engine")
@@ -129,6 +136,7 @@ class Engine:
             await self._take(row.id)
             await asyncio.to_thread(recovery.repair, self.store, row.id)
         view = await asyncio.to_thread(reading.open_view, self.store, row.id)
+        view = replace(view, house=self.house)
         for asked in view.approvals:
             self._asked[asked.approval] = (row.id, asked)
         return view
@@ -155,7 +163,9 @@ class Engine:
                     await subscription.add(child)
 
     async def _take(self, session: str) -> None:
-        if session not in self._leases:
+        held = self._leases.get(session)
+        if held is None or not await asyncio.to_thread(lambda: held.held):
+            self._leases.pop(session, None)
             lease = await asyncio.to_thread(self.store.sessions.lease, session)
             if lease is None:
                 raise SessionBusy(

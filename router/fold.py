@@ -195,6 +195,7 @@ def _reply_started(view: View, entry: Entry, event: ReplyStarted) -> View:
         model=event.model,
         account=event.account,
         why=event.why,
+        private=event.private,
     )
     if _find(view, event.reply) is None:
         return _with_message(view, reply)

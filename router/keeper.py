@@ -62,6 +62,11 @@ class Keeper:
         self.house = fold_house(self.house, event)
         self._store.journal.append(None, event)
 
+    def show(self, event: AnyEvent) -> None:
+        """Let this process know an event that is true for no other, and is not kept."""
+        self.house = fold_house(self.house, event)
+        self._store.journal.show(None, event)
+
     def heard(self, entries: Iterable[Entry]) -> None:
         """Take in what other processes did. Our own entries have no number yet and are known."""
         for entry in entries:

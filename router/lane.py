@@ -194,6 +194,8 @@ class Lane:
             prepare=lambda room, local: self._fit(view, waiting.id, room, local=local),
             candidates=candidates,
             max_output=services.config.sessions.max_output,
+            private=waiting.prompt.private,
+            overheard=any(turn.private for turn in context.since(view, waiting.id)),
             tools=CHAT_TOOLS,
             act=ChatTools(
                 self._session,

@@ -83,19 +83,20 @@ def _readiness(services: Services, ref: ModelRef) -> None:
     known = services.keeper.house.health.get(str(ref))
     state = known.state if known else "unknown"
     after: HealthState = state
-    reason = ""
     if services.keeper.told(ref):
         return
     if ref.account not in services.keeper.ready:
-        after, reason = "missing", "no key"
-    elif state in ("missing", "off"):
+        # Another copy may have the key: this one's lack of it is no news for the journal.
+        services.keeper.show(
+            HealthChanged(account=ref.account, model=ref.model, state="missing", reason="no key")
+        )
+        return
+    if state in ("missing", "off"):
         after = "unknown"
     if after == "unknown" and services.connections.at_hand(ref.account):
         after = "ready"
     if after != state:
-        services.keeper.say(
-            HealthChanged(account=ref.account, model=ref.model, state=after, reason=reason)
-        )
+        services.keeper.say(HealthChanged(account=ref.account, model=ref.model, state=after))
 
 
 def _hint(services: Services) -> str:

@@ -89,6 +89,7 @@ class _Summary:
             prepare=lambda room, local: context.fit([turn], room, local=local),
             candidates=self._candidates(),
             max_output=output,
+            private=self._started.private,
         )
         outcome = await self._services.dispatcher.run(call)
         self._take(outcome)

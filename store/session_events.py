@@ -102,6 +102,8 @@ class ReplyStarted(Event, frozen=True):
     account: str
     why: str = ""
     """Why not the first choice of the tier table; empty when it is the first choice."""
+    private: bool = False
+    """It answers something private, and so is private itself."""
 
 
 class TextDelta(Event, frozen=True):

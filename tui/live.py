@@ -119,9 +119,8 @@ class Live:
             self.on_change()
 
     async def _blank(self, session: str) -> View:
-        from router import reading
 
-        house = await asyncio.to_thread(reading.house, self.engine.store)
+        house = self.engine.house
         return View(session=session, workspace=str(self.options.workspace), house=house)
 
     async def _listen_to(self, session: str, loading: Awaitable[View]) -> None:

@@ -8,9 +8,11 @@ It also reads a paste character by character: two megabytes would take it second
 marks around a paste only, and the text goes by a shorter way.
 """
 
+import codecs
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from textual import events
@@ -95,6 +97,11 @@ class GuardedParser(XTermParser):
                 yield event
 
 
+def _forgiving(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
+    """`codecs.getincrementaldecoder`, but what is no text becomes the character that says so."""
+    return partial(codecs.getincrementaldecoder(encoding), errors="replace")
+
+
 def guard() -> None:
     """Have Textual's driver for this platform read through the guard."""
     if sys.platform == "win32":
@@ -104,3 +111,6 @@ def guard() -> None:
     # The driver makes its parser by this name within a method that also reads the terminal: to
     # replace the name is the smallest way in.
     driver.XTermParser = GuardedParser  # pyright: ignore[reportPrivateImportUsage]
+    # And without a fault over bytes that are no text: they would end the thread that reads.
+    if hasattr(driver, "getincrementaldecoder"):
+        driver.getincrementaldecoder = _forgiving  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]

@@ -88,3 +88,17 @@ def test_pieces_hold_the_whole_text_and_fit(whole: str, tokens: int) -> None:
 def test_pieces_break_between_paragraphs() -> None:
     paragraphs = ["a" * 200, "b" * 200, "c" * 200]
     assert split("\n\n".join(paragraphs), 100) == paragraphs
+
+
+def test_a_private_answer_stays_private_when_its_prompt_is_out_of_sight() -> None:
+    answer = Shown(
+        id="r",
+        role="butler",
+        at=0,
+        text=LongText().plus("about your secret"),
+        prompt="gone",
+        tier="T4",
+        private=True,
+    )
+    history = turns([answer, said("p2", "hello")], "p2")
+    assert "secret" not in "".join(map(text, fit(history, 10_000, local=False).messages))

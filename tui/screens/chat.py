@@ -3,12 +3,12 @@
 import asyncio
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
+from msgspec.structs import replace
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from router.asking import Prompt as Asked
-from router.asking import SpawnTask
 from router.view import View
 from tui.completing import Completer
 from tui.drafts import Draft, Drafts
@@ -163,16 +163,9 @@ class ChatScreen(HouseScreen):
     async def _submit(self, letter: Letter, prompt: Asked) -> None:
         engine, session = self.live.engine, letter.session()
         if letter.background:
-            task = SpawnTask(
-                task=prompt.text or SUMMARIZE,
-                title=prompt.attachments[0].name if prompt.attachments else "",
-                attachments=prompt.attachments,
-                parent=session,
-                private=prompt.private,
-            )
-            _ = await engine.spawn(task)
-        else:
-            _ = await engine.submit(session, prompt)
+            # By its word, so that it goes the way of every prompt: a secret in it is asked about.
+            prompt = replace(prompt, text=f"/sum {prompt.text or SUMMARIZE}")
+        _ = await engine.submit(session, prompt)
         _ = self.call_later(self._keep_draft)
 
     def give_back(self, draft: Draft, sentence: str) -> None:

@@ -91,6 +91,10 @@ class PromptArea(TextArea):
         _ = self.refresh()  # else the cursor would only come to a placeholder when it blinks
 
     async def _on_key(self, event: events.Key) -> None:
+        if event.key.startswith("alt+"):
+            # A chord for whoever is bound to it: the text area would type its letter.
+            event.prevent_default()
+            return
         if event.key in self._own_keys:
             self._own_keys[event.key]()
         elif self._completion.open and event.key == "escape":
