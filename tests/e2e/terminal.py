@@ -37,6 +37,10 @@ class Terminal:
     def type(self, keys: str) -> None:
         self._child.send(keys)
 
+    def send(self, data: bytes) -> None:
+        """Bytes as they are, whatever they mean."""
+        self._child.send(data)
+
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self._screen.display)
 

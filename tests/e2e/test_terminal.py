@@ -63,3 +63,28 @@ def test_escape_sequences_that_are_pasted_are_shown_and_not_obeyed(tmp_path: Pat
         terminal.type("\x1b[200~red \x1b]0;owned\x07 text\x1b[201~")
         terminal.until("text")
         assert b"\x1b]0;owned" not in terminal.raw[before:]
+
+
+@pytest.mark.timeout(60)
+def test_bytes_that_are_no_text_are_shown_harmlessly(tmp_path: Path) -> None:
+    with butler(tmp_path) as terminal:
+        terminal.until("Local only")
+        terminal.send(b"caf\xff\xfe still here")
+        terminal.until("still here")
+        quit_after_clearing(terminal)
+
+
+@pytest.mark.timeout(60)
+def test_an_alt_chord_types_nothing_into_the_prompt(tmp_path: Path) -> None:
+    with butler(tmp_path) as terminal:
+        terminal.until("Local only")
+        typed = ""
+        for chord, letter in (("\x1ba", "k"), ("\x1b1", "l"), ("\x1br", "m")):
+            typed += letter
+            terminal.type(chord + letter)
+            terminal.until(f"❯ {typed}\n")
+
+
+def quit_after_clearing(terminal: Terminal) -> None:
+    terminal.type("\x03\x03")
+    assert terminal.ended() == 0

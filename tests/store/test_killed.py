@@ -103,7 +103,7 @@ def _check_text(store: Store, lines: list[list[str]]) -> None:
 
 
 def test_nothing_acknowledged_is_lost_by_twenty_kills(folder: Path) -> None:
-    lines = run_and_kill(folder, rounds=10, processes=2, longest=0.6)
+    lines = run_and_kill(folder, rounds=10, processes=2, longest=0.9)
     assert sum(line[0] == "kill" for line in lines) == 20
     with Store.open(folder) as store:
         check(store, lines)
