@@ -24,6 +24,7 @@ from router.view import View
 from store.errors import StoreError
 from store.events import (
     ApprovalAsked,
+    ApprovalGiven,
     Attachment,
     Candidate,
     Note,
@@ -256,13 +257,16 @@ class Lane:
     async def _must_ask(self, waiting: Waiting) -> bool:
         """Whether the user has to decide first: what looks like a secret would leave here."""
         prompt = waiting.prompt
-        if waiting.cleared or prompt.private or not self._cloud():
+        if waiting.cleared or prompt.private:
             return False
         texts = [prompt.text, *(attachment.text for attachment in prompt.attachments)]
         found = [f for text in texts for f in await asyncio.to_thread(secrets.find, text)]
         if not found:
             return False
         kinds = ", ".join(dict.fromkeys(f"{f.kind} in line {f.line}" for f in found[:3]))
+        if not self._cloud():
+            self._keep_at_home(waiting, kinds)
+            return False
         await self._question(
             waiting,
             "secret",
@@ -271,6 +275,25 @@ class Lane:
             ("approve", "reject", "send"),
         )
         return True
+
+    def _keep_at_home(self, waiting: Waiting, kinds: str) -> None:
+        """No service can be asked now, so nobody need decide; one may be there tomorrow, and must
+        not be sent this as history."""
+        asked = ApprovalAsked(
+            approval=uuid.uuid4().hex,
+            kind="secret",
+            question="This looks like a secret.",
+            shown=kinds,
+            digest=hashlib.sha256(kinds.encode()).hexdigest(),
+            prompt=waiting.id,
+        )
+        given = ApprovalGiven(
+            approval=asked.approval,
+            digest=asked.digest,
+            choice="approve",
+            reason="only this machine could answer",
+        )
+        self.services.say(self._session, asked, given)
 
     async def _ask_for_reserve(self, waiting: Waiting, question: str) -> None:
         house = self.services.keeper.house

@@ -83,7 +83,9 @@ def make_private(folder: Path) -> None:
         PlacesError: it can't be made, or something else has its name.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        for path in reversed(missing or [folder]):
+            path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise PlacesError(
             f"{folder} can't be made ({error.strerror}): "

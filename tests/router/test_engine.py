@@ -387,3 +387,30 @@ async def test_an_empty_prompt_is_refused_before_anything_is_written(house: Hous
     with pytest.raises(EngineError, match="empty"):
         await house.engine.submit(house.session, Prompt(text="  \n"))
     assert house.engine.store.sessions.list() == []
+
+
+async def test_a_secret_from_days_without_a_service_is_no_history_for_one(
+    llmock_service: Llmock, tmp_path: Path
+) -> None:
+    config = configuration(llmock_service)
+    async with open_house(config, tmp_path, {"TEST_KEY": ""}) as house:
+        session = house.session
+        assert (await house.say(SECRET)).tier == "T4"
+        assert not house.view.approvals
+    async with open_house(config, tmp_path) as house:
+        await house.engine.open(session)
+        await house.engine.submit(session, Prompt(text="hello"))
+        await house.engine.idle(session)
+    assert asked_of(llmock_service) == [LOCAL, OPUS]
+    assert "AKIA" not in str([r for r in llmock_service.requests() if r["model"] == OPUS])
+
+
+async def test_a_secret_to_summarise_is_asked_about_like_any_other(
+    house: House, llmock_service: Llmock
+) -> None:
+    await house.engine.submit(
+        house.session,
+        Prompt(text="/sum this", attachments=(Attachment("a.env", f"KEY={SECRET}"),)),
+    )
+    await house.until(lambda view: view.approvals)
+    assert asked_of(llmock_service) == []

@@ -38,6 +38,7 @@ class Completion(Widget):
         self._choices: list[Choice] = []
         self._word = ""
         self._cursor = 0
+        self._moved = False
 
     @property
     def open(self) -> bool:
@@ -47,6 +48,14 @@ class Completion(Widget):
         """The choice for a word; `None` if the list was made for another one."""
         return self._choices[self._cursor] if self._choices and word == self._word else None
 
+    def meant(self, word: str) -> Choice | None:
+        """The choice that enter may take for a word: one that was moved to, or that holds what
+        was typed. A likely one that wasn't asked for would put another file in its place."""
+        choice = self.chosen(word)
+        typed = word.lstrip("@/").lower()
+        holds = choice is not None and typed in choice.label.lower()
+        return choice if self._moved or holds else None
+
     def show(self, choices: list[Choice], word: str = "") -> None:
         """Offer these in the place of a word."""
         self._word = word
@@ -54,6 +63,7 @@ class Completion(Widget):
             return
         self._choices = choices
         self._cursor = 0
+        self._moved = False
         self.display = bool(choices)
         self.refresh(layout=True)
 
@@ -61,6 +71,7 @@ class Completion(Widget):
         self.show([])
 
     def move(self, step: int) -> None:
+        self._moved = True
         self._cursor = (self._cursor + step) % len(self._choices)
         self.refresh()
 

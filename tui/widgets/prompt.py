@@ -145,7 +145,7 @@ class PromptArea(TextArea):
             self.move_cursor(result.end_location)
 
     def _send(self) -> None:
-        choice = self._completion.chosen(self.word)
+        choice = self._completion.meant(self.word)
         if choice is not None and choice.insert.rstrip() != self.word.rstrip():
             self.take(choice)
             if not choice.complete:
