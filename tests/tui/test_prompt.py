@@ -111,6 +111,17 @@ async def test_files_complete_after_an_at_sign(shown: Shown, tmp_path: Path) -> 
         assert app.chat.prompt.area.text == "read @notes.md "
 
 
+async def test_enter_puts_no_likely_file_in_the_place_of_what_was_typed(
+    shown: Shown, tmp_path: Path
+) -> None:
+    (tmp_path / "proper_ties.py").write_text("hello")
+    async with shown(scenes.calm_view()) as (app, pilot):
+        await pilot.press(*"explain @property")
+        await until(pilot, lambda: app.chat.prompt.completion.open)
+        await pilot.press("enter")
+        assert sent(app) == ["explain @property"]
+
+
 async def test_a_question_mark_helps_only_on_an_empty_prompt(shown: Shown) -> None:
     async with shown(scenes.calm_view()) as (app, pilot):
         await pilot.press("a", "?")
