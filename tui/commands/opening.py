@@ -40,6 +40,9 @@ def open_app(wish: Wish) -> int:
     # Nothing of what is made until the screen stands is garbage; to look for some would take a
     # tenth of the start. The app turns it on again.
     gc.disable()
+    # Textual reads it when it is imported. While answers stream, a key that was typed just after a
+    # frame is shown with the next one: at Textual's usual 60 that is the larger part of its way.
+    _ = os.environ.setdefault("TEXTUAL_FPS", "120")
     options = options_for(wish, places)
     from tui.app import run
 

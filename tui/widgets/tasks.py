@@ -52,13 +52,15 @@ class TaskList(Part, can_focus=True):
         self._cursor = 0
 
     def show(self, tasks: tuple[Task, ...]) -> None:
-        chosen = self.chosen
+        chosen, before = self.chosen, _outline(self._tasks)
         self._tasks = arranged(tasks)
         sessions = [task.session for task in self._tasks]
         self._cursor = (
             sessions.index(chosen.session) if chosen and chosen.session in sessions else 0
         )
-        self.changed()
+        # Tokens that stream in move with the clock, once a second, not twenty times.
+        if _outline(self._tasks) != before:
+            self.changed()
 
     @property
     def chosen(self) -> Task | None:
@@ -116,6 +118,11 @@ def arranged(tasks: Sequence[Task]) -> tuple[Task, ...]:
     going.sort(key=lambda task: (_ORDER[task.state], task.started_at))
     ended.sort(key=lambda task: -(task.ended_at or 0))
     return (*going, *ended[:_ENDED_SHOWN])
+
+
+def _outline(tasks: Sequence[Task]) -> list[tuple[str | None, ...]]:
+    """What is shown of tasks, but for their figures."""
+    return [(task.session, task.state, task.title, task.tier, task.reason) for task in tasks]
 
 
 def elapsed(task: Task, now: int) -> int:
