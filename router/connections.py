@@ -27,7 +27,8 @@ class Connections:
         self._opening: dict[str, asyncio.Lock] = {}
         self._preparing: dict[str, Callable[[], Awaitable[None]]] = {}
         self.on_progress: Callable[[str, str], None] = lambda _account, _sentence: None
-        """Told how far an account's model is that has to be fetched or loaded first."""
+        """Told how far an account's model is that has to be fetched or loaded first; an empty
+        sentence when it is there."""
 
     def adopt(self, config: Config) -> None:
         """Go on with a configuration that has accounts added."""
@@ -112,7 +113,9 @@ class Connections:
             log=self._places.state / "embedded.log",
             threads=None,
             context=account.context or 4096,
-            on_progress=lambda progress: self.on_progress(name, str(progress)),
+            on_progress=lambda progress: self.on_progress(
+                name, "" if progress.stage == "ready" else str(progress)
+            ),
         )
         self._preparing[name] = model.ready
         return model

@@ -115,12 +115,12 @@ class Keeper:
         """Show how far the account's models are that are being fetched or loaded: at most once
         a second, the rest is noise in the journal."""
         now = now_ms()
-        if now - self._progressed < _PROGRESS_MS:
+        if sentence and now - self._progressed < _PROGRESS_MS:
             return
         self._progressed = now
         for _, ref in self.config.ladder():
             if ref.account == account:
-                self._health(ref, "unknown", sentence)
+                self._health(ref, "unknown" if sentence else "ready", sentence)
 
     def succeeded(self, ref: ModelRef) -> None:
         known = self.house.health.get(str(ref))
