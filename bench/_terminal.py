@@ -38,8 +38,9 @@ class Terminal:
 
     def type(self, keys: str) -> float:
         """Send keys; when."""
+        now = time.monotonic()
         os.write(self._master, keys.encode())
-        return time.monotonic()
+        return now
 
     def until(self, text: str, seconds: float = 30) -> float:
         """Read until this was drawn since the last such wait; when it came."""
@@ -63,6 +64,13 @@ class Terminal:
                 last = self._read(0)
         self._drawn = b""
         return last
+
+    def idle(self, seconds: float) -> None:
+        """Let it run for so long, and read what it draws."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._read(left)
+        self._drawn = b""
 
     def cpu(self) -> float:
         """Seconds of processor time that all its threads have used."""
