@@ -186,6 +186,7 @@ class Lane:
             reading.open_view, services.store, self._session, HISTORY_MESSAGES
         )
         view = await compaction.compact(services, view, waiting.id, candidates)
+        overheard = any(turn.private for turn in context.since(view, waiting.id))
         call = Call(
             session=self._session,
             prompt=waiting.id,
@@ -196,13 +197,14 @@ class Lane:
             candidates=candidates,
             max_output=services.config.sessions.max_output,
             private=waiting.prompt.private,
-            overheard=any(turn.private for turn in context.since(view, waiting.id)),
+            overheard=overheard,
             tools=CHAT_TOOLS,
             act=ChatTools(
                 self._session,
                 self._spawn,
                 lambda: services.keeper.house,
-                private=waiting.prompt.private,
+                # What a local model heard it may pass on: what it spawns then stays here, too.
+                private=waiting.prompt.private or overheard,
             ).act,
         )
         self._dispatched = waiting.id
