@@ -42,7 +42,7 @@ def open_app(wish: Wish) -> int:
     gc.disable()
     # Textual reads it when it is imported. While answers stream, a key that was typed just after a
     # frame is shown with the next one: at Textual's usual 60 that is the larger part of its way.
-    _ = os.environ.setdefault("TEXTUAL_FPS", "120")
+    _ = os.environ.setdefault("TEXTUAL_FPS", "240")
     options = options_for(wish, places)
     from tui.app import run
 
