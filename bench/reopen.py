@@ -1,21 +1,27 @@
-"""Opening a conversation again: one of 2,000 messages against one of 20.
+"""Opening a conversation of 2,000 messages against one of 20, in the running program.
 
-    python bench/reopen.py            7 runs of each (30 s)
-    python bench/reopen.py --quick    3 runs of each
+    python bench/reopen.py            8 times each (45 s)
+    python bench/reopen.py --quick    3 times each
 
-The whole program in a pty of 120×40, taking turns: from the command until the conversation's last
-words are drawn, and until a key is accepted. Its messages hold code and tables.
+From Enter in the list of sessions until the end of the last answer is drawn, and until a key that
+was pressed then is seen. Every answer has code and a table. The two take turns, in a pty of 120×40.
 """
 
 import argparse
+import asyncio
 import json
-import shutil
 import statistics
+import sys
 import tempfile
+import time
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from _terminal import BUTLER, terminal
+from _terminal import ROOT, Terminal, terminal
+from stream import SECTION
+
+sys.path.insert(0, str(ROOT))  # Butler lies beside us, and need not be installed
 
 from store.events import (
     PromptSubmitted,
@@ -26,83 +32,134 @@ from store.events import (
 )
 from store.opening import Store
 
-LAST = "these are the last words"
+PROMPT = "sk anything"
 KEY = "ж"
 AIM = 1.5
-ANSWER = """The worker **acknowledges** before it commits.
-
-```python
-async with transaction() as t:
-    await t.store(message)
-```
-
-| step | before | after |
-|---|---|---|
-| deliver | ack | commit |
-"""
+SMALL, LARGE = 20, 2000
+WORD = {SMALL: "acorn", LARGE: "forest"}
+"""What stands in the last prompt only, to find a conversation by."""
 
 
 class Opened(NamedTuple):
-    """Seconds since the command."""
+    """Seconds since Enter, and how many widgets there were in the end."""
 
     shown: float
     accepted: float
+    widgets: int
 
 
-def write(home: Path, messages: int) -> str:
-    """A home with one conversation of so many messages; its id."""
-    store = Store.open(home / "data")
-    session = f"{messages:032x}"
-    store.journal.append(session, SessionStarted(kind="chat", title="long"))
-    for number in range(messages // 2):
-        prompt, reply = f"p{number}", f"r{number}"
-        text = LAST if number == messages // 2 - 1 else ANSWER
-        store.journal.append(
-            session,
-            PromptSubmitted(prompt=prompt, text=f"Question {number}?"),
-            ReplyStarted(reply=reply, prompt=prompt, tier="T0", model="m", account="a"),
-            TextDelta(reply=reply, offset=0, text=text),
-            ReplyFinished(reply=reply, text=text, stop_reason="end"),
-        )
-    store.close()
-    return session
+# --- in the child ---
 
 
-def reopen(home: Path, session: str) -> Opened:
-    """Open once, on a copy, so that every opening finds the same."""
+def child(report: str) -> None:
+    """Butler, with a task on its loop that counts its widgets."""
+    from tui.cli import run
+
+    run_loop = asyncio.run
+
+    def note(app: Any) -> None:
+        widgets = sum(1 for _ in app.screen.walk_children())
+        Path(report).write_text(str(widgets), "utf-8")
+
+    async def count(app: Any) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            note(app)
+
+    async def counted(main: Coroutine[Any, Any, int]) -> int:
+        counting = asyncio.create_task(count(main.cr_frame.f_locals["app"]))
+        try:
+            return await main
+        finally:
+            counting.cancel()
+
+    asyncio.run = lambda main: run_loop(counted(main))
+    sys.exit(run([]))
+
+
+# --- in the parent ---
+
+
+def fill(folder: Path, messages: int) -> None:
+    """Write one conversation."""
+    session = f"conversation-{messages}"
+    began = time.time_ns() // 1_000_000 - messages * 60_000
+    with Store.open(folder) as store:
+        store.journal.append(session, SessionStarted(kind="chat"), at=began)
+        for number in range(messages // 2):
+            last = number == messages // 2 - 1
+            asked = WORD[messages] if last else "Where are they lost?"
+            text = SECTION.format(n=number) + (f"\nThe end of {messages}." if last else "")
+            name, reply = f"p{messages}-{number}", f"r{messages}-{number}"
+            ticket = store.journal.append(
+                session,
+                PromptSubmitted(prompt=name, text=asked),
+                ReplyStarted(reply=reply, prompt=name, tier="T0", model="m", account="a"),
+                TextDelta(reply=reply, offset=0, text=text),
+                ReplyFinished(reply=reply, text=text, stop_reason="end"),
+                at=began + number * 120_000,
+            )
+        ticket.wait(60)
+
+
+def open_once(screen: Terminal, messages: int, report: Path) -> Opened:
+    screen.type(f"/sessions {WORD[messages]}\r")
+    screen.idle(0.8)  # the list is there, with what was searched for
+    pressed = screen.type("\r")
+    shown = screen.until(f"The end of {messages}.") - pressed
+    screen.type(KEY)
+    accepted = screen.until(KEY) - pressed
+    screen.type("\x7f")
+    screen.idle(0.7)
+    widgets = int(report.read_text("utf-8"))
+    screen.type("/new\r")
+    screen.idle(0.5)
+    return Opened(shown, accepted, widgets)
+
+
+def measure(times: int) -> tuple[list[Opened], list[Opened]]:
+    small: list[Opened] = []
+    large: list[Opened] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        own = Path(folder) / "home"
-        shutil.copytree(home, own)
-        with terminal((*BUTLER, "--session", session), own) as screen:
-            shown = screen.until(LAST) - screen.started
-            screen.type(KEY)
-            return Opened(shown, screen.until(KEY) - screen.started)
+        home = Path(folder)
+        for messages in (SMALL, LARGE):
+            fill(home / "data", messages)
+        report = home / "widgets"
+        with terminal([sys.executable, __file__, "--child", str(report)], home) as screen:
+            screen.until(PROMPT)
+            screen.idle(2.0)
+            for messages in (LARGE, SMALL):  # once unmeasured: what is loaded at the first time
+                open_once(screen, messages, report)
+            for _ in range(times):
+                small.append(open_once(screen, SMALL, report))
+                large.append(open_once(screen, LARGE, report))
+            screen.type("/quit\r")
+            screen.ended()
+    return small, large
 
 
-def measure(runs: int) -> tuple[Opened, Opened]:
-    """The medians for the long conversation and for the short one."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        homes = {count: Path(folder) / str(count) for count in (2000, 20)}
-        sessions = {count: write(home, count) for count, home in homes.items()}
-        found: dict[int, list[Opened]] = {2000: [], 20: []}
-        for _ in range(runs):
-            for count, home in homes.items():
-                found[count].append(reopen(home, sessions[count]))
-    return medians(found[2000]), medians(found[20])
-
-
-def medians(opened: list[Opened]) -> Opened:
-    return Opened(*(statistics.median(values) for values in zip(*opened, strict=True)))
-
-
-def report(what: str, long: float, short: float) -> None:
+def report_time(what: str, small: list[float], large: list[float]) -> None:
+    ours, base = statistics.median(large), statistics.median(small)
     finding = {
-        "what": f"2,000 messages reopened, {what}",
-        "value": long / short,
+        "what": f"opening {LARGE} messages until {what}",
+        "value": ours / base,
         "unit": "×",
-        "than": "20 messages",
+        "than": f"opening {SMALL}",
         "aim": AIM,
-        "note": f"{long * 1e3:.0f} ms against {short * 1e3:.0f} ms, the program's start included",
+        "note": f"{ours * 1e3:.0f} ms against {base * 1e3:.0f} ms",
+    }
+    print(json.dumps(finding, ensure_ascii=False), flush=True)
+
+
+def report_widgets(small: list[Opened], large: list[Opened]) -> None:
+    most, base = max(o.widgets for o in large), max(o.widgets for o in small)
+    finding = {
+        "what": f"widgets with {LARGE} messages",
+        "value": most / base,
+        "unit": "×",
+        "than": f"with {SMALL}",
+        "aim": 1.0,
+        "note": f"{most} against {base}",
     }
     print(json.dumps(finding, ensure_ascii=False), flush=True)
 
@@ -111,11 +168,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="fewer runs")
+    parser.add_argument("--quick", action="store_true", help="fewer times")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    long, short = measure(3 if options.quick else 7)
-    report("its end shown", long.shown, short.shown)
-    report("a key accepted", long.accepted, short.accepted)
+    if options.child:
+        child(options.child)
+        return
+    small, large = measure(3 if options.quick else 8)
+    report_time("it is shown", [o.shown for o in small], [o.shown for o in large])
+    report_time("a key is accepted", [o.accepted for o in small], [o.accepted for o in large])
+    report_widgets(small, large)
 
 
 if __name__ == "__main__":
