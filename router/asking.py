@@ -1,5 +1,7 @@
 """What the door of the engine takes: prompts and tasks."""
 
+from pathlib import Path
+
 import msgspec
 
 from store.events import Attachment, SessionKind, Tier
@@ -45,6 +47,14 @@ class SpawnTask(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     """Seconds once it runs; `None` takes the configured limit."""
     private: bool = False
+    workspace: Path | None = None
+    """Of a coding session: the folder it is about; `None` is the engine's."""
+    plan: bool = False
+    """Of a coding session: plan, compare and ask before anything is written."""
+    approved: bool = False
+    """The plan needs no approval: the user gave it beforehand."""
+    agent: str = ""
+    """Name of the user's own agent that does it."""
 
 
 class TierCheck(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from router.providers.base import (
     Model,
     OpaquePart,
     Overloaded,
+    Progress,
     QuotaSpent,
     RateLimited,
     Reasoning,
@@ -30,6 +31,7 @@ from router.providers.base import (
     TimedOut,
     ToolCallPart,
     ToolCallReady,
+    ToolResultPart,
     Unreachable,
 )
 from router.seam import Joint
@@ -130,6 +132,8 @@ class _Running:
         self._received = 0
         """Characters of text, also of what is trimmed as a repetition."""
         self._reasoned = 0
+        self._unseen = 0
+        """Characters of tool calls, as far as the wire told."""
         self._accepted = False
         """Whether the service began to answer, so that it may bill what it did."""
         self._usage: Usage | None = None
@@ -189,6 +193,8 @@ class _Running:
                     self._usage = chunk.usage
                     self._ended.stop_reason = chunk.stop_reason
                     self._ended.opaque = chunk.opaque
+                case Progress(characters=characters):
+                    self._unseen += characters
                 case ToolCallReady(call=call):
                     self._ended.calls.append(call)
         if not self._ended.stop_reason:
@@ -302,9 +308,8 @@ class _Running:
 
     def _estimate(self) -> Usage:
         request = self._attempt.request
-        parts = [part for message in request.messages for part in message.parts]
-        given = sum(estimate(part.text) for part in parts if isinstance(part, TextPart))
-        written = (self._received + self._reasoned) // 3
+        given = sum(_estimate(message) for message in request.messages)
+        written = (self._received + self._reasoned + self._unseen) // 3
         return Usage(input=given + estimate(request.system), output=written, estimated=True)
 
     def _say(self, event: AnyEvent) -> None:
@@ -319,6 +324,12 @@ def _named(limit: Limit) -> str:
 def _turned_away(failure: Failure | None) -> bool:
     """Whether the service did nothing for the request, so that nothing can have been spent."""
     return failure is not None and not isinstance(failure, (BrokenStream, TimedOut))
+
+
+def _estimate(message: Message) -> int:
+    texts = (part.text for part in message.parts if isinstance(part, TextPart | ToolResultPart))
+    calls = (part.arguments for part in message.parts if isinstance(part, ToolCallPart))
+    return sum(map(estimate, texts)) + sum(map(estimate, calls))
 
 
 def _bytes(message: Message) -> int:

@@ -27,6 +27,11 @@ Amount: TypeAlias = Annotated[
 ]
 SmallCount: TypeAlias = Annotated[int, Meta(ge=1, le=64, description="a whole number from 1 to 64")]
 
+Steps: TypeAlias = Annotated[int, Meta(ge=1, le=1000, description="a whole number from 1 to 1000")]
+Megabytes: TypeAlias = Annotated[
+    int, Meta(ge=1, le=100_000, description="a whole number of megabytes, at least 1")
+]
+
 ROLES: dict[Tier, str] = {
     "T0": "orchestrator",
     "T1": "code",
@@ -123,6 +128,21 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Tokens one answer may have, lowered to what the model allows."""
 
 
+class Coding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a coding session may take before it stops by itself and says so."""
+
+    steps: Steps = 60
+    """Answers of the model, each with the tools it calls."""
+    cost: Dollars = 2.0
+    """US dollars; 0 sets no limit."""
+    command_timeout: Seconds = 120.0
+    """Seconds a command may run."""
+    copy_limit: Megabytes = 200
+    """A folder that is no git repository is copied if it has no more than this."""
+    sketches: Annotated[int, Meta(ge=0, le=5, description="a whole number from 0 to 5")] = 2
+    """Other models that say how they would tackle a plan, in normal times."""
+
+
 class Ui(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     theme: str = "butler-dark"
     mouse: bool = True
@@ -139,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """IANA name, or `local`: where days, weeks and months begin."""
     limits: TimeLimits = TimeLimits()
     sessions: Sessions = Sessions()
+    coding: Coding = Coding()
     ui: Ui = Ui()
     instructions: str = ""
     """Added to the orchestrator's system prompt."""

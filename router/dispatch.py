@@ -29,6 +29,7 @@ from router.providers.base import (
     Failure,
     Message,
     Missing,
+    OpaquePart,
     Refused,
     Request,
     TextPart,
@@ -83,7 +84,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Metered, but no part of the transcript."""
     tools: tuple[Tool, ...] = ()
     act: Act | None = None
-    """Runs a tool. Called only for tools that were offered, once for each call."""
+    """Runs a tool. Called only for tools that were offered, once for each call. `None` ends the
+    reply with the calls: whoever asked runs them, and asks anew with what they gave."""
 
 
 class Acted(msgspec.Struct, frozen=True):
@@ -102,6 +104,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     usage: Usage = msgspec.field(default_factory=Usage)
     cost: float | None = 0.0
+    stop_reason: str = ""
+    calls: tuple[ToolCallPart, ...] = ()
+    """Tools it called and nobody has run yet."""
+    opaque: tuple[OpaquePart, ...] = ()
+    """To be sent back with the calls, before them."""
+    offered: bool = True
+    """Whether the model that answered was offered the tools at all."""
 
 
 class Dispatcher:
@@ -206,7 +215,7 @@ class _Run:
 
     async def _acted(self, call: ToolCallPart, act: Act) -> ToolResultPart:
         reply = self._call.reply
-        self._say(ToolCalled(reply=reply, call=call.call, name=call.name, arguments=call.arguments))
+        self._say_called(call)
         if any(tool.name == call.name for tool in self._call.tools):
             acted = await act(call)
         else:
@@ -214,6 +223,16 @@ class _Run:
             acted = Acted(f"There is no tool called {call.name}; there are: {known}.", failed=True)
         self._say(ToolReturned(reply=reply, call=call.call, text=acted.text, failed=acted.failed))
         return ToolResultPart(call.call, call.name, acted.text, acted.failed)
+
+    def _say_called(self, call: ToolCallPart) -> None:
+        called = ToolCalled(
+            reply=self._call.reply,
+            call=call.call,
+            name=call.name,
+            arguments=call.arguments,
+            opaque=call.opaque,
+        )
+        self._say(called)
 
     async def _fitted(self, candidate: Candidate) -> Ended:
         """An attempt with as much history as fits by our estimate. Where the model says that it
@@ -314,7 +333,10 @@ class _Run:
         self._met.append((tier, problem))
 
     def _finish(self, candidate: Candidate, ended: Ended) -> Outcome:
-        self._desk.keeper.succeeded(ModelRef(candidate.account, candidate.model))
+        ref = ModelRef(candidate.account, candidate.model)
+        self._desk.keeper.succeeded(ref)
+        for call in ended.calls:
+            self._say_called(call)
         self._say(
             ReplyFinished(
                 reply=self._call.reply,
@@ -330,6 +352,10 @@ class _Run:
             model=candidate.model,
             usage=self._spent,
             cost=self._cost,
+            stop_reason=ended.stop_reason,
+            calls=tuple(ended.calls),
+            opaque=ended.opaque,
+            offered=self._can_call_tools(ref),
         )
 
     def _fail(self, failure: str, message: str) -> Outcome:

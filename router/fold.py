@@ -28,9 +28,12 @@ from store.events import (
     ApprovalGiven,
     Band,
     BandChanged,
+    ChangeSettled,
+    ChangesReady,
     ConfigurationApplied,
     Entry,
     Event,
+    FileChanged,
     ForecastChanged,
     Gauge,
     GaugeChanged,
@@ -38,6 +41,8 @@ from store.events import (
     HistorySummarized,
     ModelSwitched,
     Note,
+    PlanCompared,
+    PlanProposed,
     PromptSubmitted,
     ReasoningDelta,
     ReplyFailed,
@@ -52,6 +57,7 @@ from store.events import (
     ThresholdCrossed,
     ToolCalled,
     ToolReturned,
+    WorkspaceOpened,
 )
 
 E = TypeVar("E", bound=Event)
@@ -351,6 +357,50 @@ def _given(view: View, _entry: Entry, event: ApprovalGiven) -> View:
     return replace(view, approvals=left)
 
 
+# --- the coding desk -----------------------------------------------------------------------------
+
+
+def _workspace_opened(view: View, _entry: Entry, event: WorkspaceOpened) -> View:
+    return replace(view, workspace_opened=event)
+
+
+def _plan_proposed(view: View, entry: Entry, event: PlanProposed) -> View:
+    message = Message(
+        id=f"plan-{event.id}",
+        role="plan",
+        at=entry.at,
+        text=LongText().plus(event.text),
+        tier=event.tier,
+        model=event.model,
+        title=event.plan.title,
+    )
+    return _with_message(replace(view, plan=event), message)
+
+
+def _plan_compared(view: View, _entry: Entry, event: PlanCompared) -> View:
+    others = [one for one in view.alternatives if one.number != event.number]
+    alternatives = tuple(sorted((*others, event), key=lambda one: one.number))
+    return replace(view, alternatives=alternatives)
+
+
+def _file_changed(view: View, _entry: Entry, event: FileChanged) -> View:
+    def note(message: Message) -> Message:
+        if not message.tools:
+            return message
+        *before, last = message.tools
+        return replace(message, tools=(*before, replace(last, changed=(*last.changed, event))))
+
+    return _change(view, event.reply, note)
+
+
+def _changes_ready(view: View, _entry: Entry, event: ChangesReady) -> View:
+    return replace(view, changes=event, settled={})
+
+
+def _change_settled(view: View, _entry: Entry, event: ChangeSettled) -> View:
+    return replace(view, settled={**view.settled, event.path: event})
+
+
 # --- messages ------------------------------------------------------------------------------------
 
 
@@ -401,4 +451,10 @@ _SESSION: dict[type[Event], _Step] = {
     Note: _noted,
     ApprovalAsked: _asked,
     ApprovalGiven: _given,
+    WorkspaceOpened: _workspace_opened,
+    PlanProposed: _plan_proposed,
+    PlanCompared: _plan_compared,
+    FileChanged: _file_changed,
+    ChangesReady: _changes_ready,
+    ChangeSettled: _change_settled,
 }

@@ -5,13 +5,18 @@ from msgspec.structs import replace
 from router.view import TASKS, Task
 from store.events import (
     Entry,
+    FileChanged,
     ModelSwitched,
+    PlanCompared,
+    PlanProposed,
     ReasoningDelta,
     ReplyStarted,
     SessionStarted,
     SessionStateChanged,
     SessionTitled,
     TextDelta,
+    ToolCalled,
+    ToolReturned,
     UsageSettled,
 )
 
@@ -45,6 +50,7 @@ def _started(
         state="queued",
         started_at=entry.at,
         last_heard=entry.at,
+        agent=event.agent,
     )
     return _pruned((*tasks, task))
 
@@ -74,6 +80,8 @@ def _step(task: Task, entry: Entry) -> Task:
             cost = None if task.cost is None or event.cost is None else task.cost + event.cost
             tokens = task.tokens + event.usage.total
             return replace(task, tokens=tokens, cost=cost, streamed=0, last_heard=entry.at)
+        case ToolCalled() | ToolReturned() | FileChanged() | PlanCompared() | PlanProposed():
+            return replace(task, last_heard=entry.at)
         case _:
             return task
 

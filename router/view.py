@@ -12,10 +12,15 @@ from store.events import (
     ApprovalAsked,
     Attachment,
     Band,
+    ChangeSettled,
+    ChangesReady,
+    FileChanged,
     ForecastChanged,
     Gauge,
     HealthState,
     Level,
+    PlanCompared,
+    PlanProposed,
     RouteDecided,
     SessionKind,
     SessionState,
@@ -23,6 +28,7 @@ from store.events import (
     Tier,
     TierInfo,
     Usage,
+    WorkspaceOpened,
 )
 
 PART_SIZE = 2048
@@ -30,7 +36,7 @@ WINDOW = 200
 """Messages a view holds at most; older ones are read from the store when asked for."""
 TASKS = 50
 
-Role: TypeAlias = Literal["user", "butler", "note", "announcement"]
+Role: TypeAlias = Literal["user", "butler", "note", "announcement", "plan"]
 ReplyState: TypeAlias = Literal[
     "queued", "waiting", "streaming", "finished", "failed", "cancelled", "interrupted"
 ]
@@ -95,6 +101,8 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
     result: str | None = None
     """`None` while it runs."""
     failed: bool = False
+    changed: tuple[FileChanged, ...] = ()
+    """Files it has changed, in order."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +164,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Characters streamed by the reply under way."""
     last_heard: int = 0
     reason: str = ""
+    agent: str = ""
+    """Name of the user's own agent, empty for ours."""
 
 
 class ModelHealth(msgspec.Struct, frozen=True):
@@ -201,6 +211,16 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Newest last; what has ended longest ago falls out first."""
     approvals: tuple[ApprovalAsked, ...] = ()
     """Asked and not yet answered, oldest first."""
+    workspace_opened: WorkspaceOpened | None = None
+    """Where a coding session works."""
+    plan: PlanProposed | None = None
+    """The latest proposal of a coding session."""
+    alternatives: tuple[PlanCompared, ...] = ()
+    """How others would do it, by number."""
+    changes: ChangesReady | None = None
+    """What a coding session has changed, once it is done."""
+    settled: dict[str, ChangeSettled] = msgspec.field(default_factory=dict)
+    """What became of changed files, by path; `""` when the branch was kept."""
     summary: str = ""
     """What models are sent in place of the messages up to `summarized`."""
     summarized: str = ""

@@ -7,7 +7,7 @@ import msgspec
 
 Tier: TypeAlias = Literal["T0", "T1", "T2", "T3", "T4"]
 TIERS: Final[tuple[Tier, ...]] = get_args(Tier)
-SessionKind: TypeAlias = Literal["chat", "summarize", "code"]
+SessionKind: TypeAlias = Literal["chat", "summarize", "code", "agent"]
 SessionState: TypeAlias = Literal[
     "open", "queued", "running", "waiting", "done", "failed", "cancelled", "interrupted"
 ]

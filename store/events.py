@@ -10,6 +10,23 @@ from typing import Final, TypeAlias, get_args
 
 import msgspec
 
+from store.coding_events import (
+    Change,
+    ChangedFile,
+    ChangeSettled,
+    ChangesReady,
+    CodingEvent,
+    Estimate,
+    FileChanged,
+    Plan,
+    PlanCompared,
+    PlanDecided,
+    PlannedFile,
+    PlanProposed,
+    Settlement,
+    WorkspaceKind,
+    WorkspaceOpened,
+)
 from store.event_base import (
     TIERS,
     Attachment,
@@ -70,9 +87,15 @@ __all__ = [
     "Band",
     "BandChanged",
     "Candidate",
+    "Change",
+    "ChangeSettled",
+    "ChangedFile",
+    "ChangesReady",
     "ConfigurationApplied",
     "Entry",
+    "Estimate",
     "Event",
+    "FileChanged",
     "ForecastChanged",
     "Foreseen",
     "Gauge",
@@ -85,6 +108,11 @@ __all__ = [
     "ModelInfo",
     "ModelSwitched",
     "Note",
+    "Plan",
+    "PlanCompared",
+    "PlanDecided",
+    "PlanProposed",
+    "PlannedFile",
     "PromptSubmitted",
     "ReasoningDelta",
     "ReplyFailed",
@@ -97,6 +125,7 @@ __all__ = [
     "SessionState",
     "SessionStateChanged",
     "SessionTitled",
+    "Settlement",
     "TextDelta",
     "ThresholdCrossed",
     "Tier",
@@ -108,6 +137,8 @@ __all__ = [
     "UsageReserved",
     "UsageSettled",
     "Window",
+    "WorkspaceKind",
+    "WorkspaceOpened",
     "decode",
     "encode",
     "tag_of",
@@ -141,6 +172,7 @@ AnyEvent: TypeAlias = (
     | ApprovalGiven
     | HistorySummarized
     | Note
+    | CodingEvent
 )
 
 

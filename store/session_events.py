@@ -24,6 +24,12 @@ class SessionStarted(Event, frozen=True):
     private: bool = False
     timeout: float | None = None
     """Seconds, or `None` for no limit."""
+    plan: bool = False
+    """Of a coding session: plan, compare and ask before anything is written."""
+    approved: bool = False
+    """The user approved the plan beforehand, whatever it says."""
+    agent: str = ""
+    """Name of the user's own agent that does it; empty for ours."""
 
 
 class SessionStateChanged(Event, frozen=True):
@@ -128,6 +134,8 @@ class ToolCalled(Event, frozen=True):
     name: str
     arguments: str
     """JSON, as the model wrote it."""
+    opaque: str = ""
+    """What the provider needs back with the call, base64."""
 
 
 class ToolReturned(Event, frozen=True):
@@ -228,6 +236,10 @@ class ApprovalAsked(Event, frozen=True):
     """SHA-256 of `shown`, in hex: a decision names it, so an edited proposal is another one."""
     choices: tuple[str, ...] = ("approve", "reject")
     prompt: str = ""
+    call: str = ""
+    """The tool call that waits for the answer, if one does."""
+    detail: str = ""
+    """What is good to know for the decision, such as what a command can reach."""
 
 
 class ApprovalGiven(Event, frozen=True):

@@ -135,4 +135,20 @@ def _ended(outcome: SessionState) -> State:
     return outcome if outcome in ("failed", "cancelled", "interrupted") else "finished"
 
 
-_MAKERS = {"user": _user, "butler": _butler, "note": _note, "announcement": _announcement}
+def _plan(message: Message) -> Item:
+    return Item(
+        id=message.id,
+        kind="butler",
+        title="plan",
+        right=f"{message.tier} · {message.model}" if message.tier else "",
+        body=str(message.text),
+    )
+
+
+_MAKERS = {
+    "user": _user,
+    "butler": _butler,
+    "note": _note,
+    "announcement": _announcement,
+    "plan": _plan,
+}

@@ -44,6 +44,11 @@ BAND: Final[dict[Band, str]] = {
     "local-only": "bold $error",
 }
 
-KIND: Final[dict[SessionKind, str]] = {"chat": "chat", "summarize": "sum", "code": "code"}
+KIND: Final[dict[SessionKind, str]] = {
+    "chat": "chat",
+    "summarize": "sum",
+    "code": "code",
+    "agent": "agent",
+}
 
 BAND_MARKS: Final = (80, 90, 95)

@@ -97,6 +97,13 @@ class ToolCallReady(msgspec.Struct, frozen=True):
     call: ToolCallPart
 
 
+class Progress(msgspec.Struct, frozen=True):
+    """A sign of life while what is not shown arrives, such as a tool call's arguments."""
+
+    characters: int = 0
+    """How much of it has come since the last one."""
+
+
 StopReason: TypeAlias = Literal["end", "length", "tool-calls", "refused", "context-full"]
 
 
@@ -108,7 +115,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     opaque: tuple[OpaquePart, ...] = ()
 
 
-Chunk: TypeAlias = HeadersReceived | Text | Reasoning | ToolCallReady | Done
+Chunk: TypeAlias = HeadersReceived | Text | Reasoning | Progress | ToolCallReady | Done
 
 
 class Model(Protocol):

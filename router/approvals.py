@@ -1,0 +1,115 @@
+"""What the user was asked and has not answered: one register for cards, wherever they come from.
+
+A question may be waited for (a tool in the middle of its work), or may stand by itself (a plan):
+then its session holds nothing meanwhile and goes on from the journal once it is answered. After a
+restart every open question is of the second kind.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from router.asking import EngineError
+from router.coding.contract import Question
+from store.events import AnyEvent, ApprovalAsked, ApprovalGiven
+
+if TYPE_CHECKING:
+    from store.ticket import Ticket
+
+    Say = Callable[..., Ticket[tuple[int, ...]]]
+
+
+def asked_of(question: Question, prompt: str = "") -> ApprovalAsked:
+    """The question with an id of its own, and the digest of exactly what it shows."""
+    return ApprovalAsked(
+        approval=uuid.uuid4().hex,
+        kind=question.kind,
+        question=question.question,
+        shown=question.shown,
+        digest=hashlib.sha256(question.shown.encode()).hexdigest(),
+        choices=question.choices,
+        prompt=prompt,
+        call=question.call,
+        detail=question.detail,
+    )
+
+
+class Approvals:
+    """Open questions of this process's sessions."""
+
+    def __init__(self, say: "Say") -> None:
+        self._say = say
+        self._open: dict[str, tuple[str, ApprovalAsked]] = {}
+        self._waited: dict[str, asyncio.Future[ApprovalGiven]] = {}
+
+    def know(self, session: str, asked: Iterable[ApprovalAsked]) -> None:
+        """Take over questions that the journal holds open."""
+        for one in asked:
+            self._open.setdefault(one.approval, (session, one))
+
+    async def put(self, session: str, asked: ApprovalAsked, *more: AnyEvent) -> None:
+        """Ask, and leave it at that; returns when it is on disk."""
+        self._open[asked.approval] = (session, asked)
+        await self._say(session, asked, *more)
+
+    async def ask(self, session: str, asked: ApprovalAsked, *more: AnyEvent) -> ApprovalGiven:
+        """Ask and wait for the answer. A cancellation leaves the question open: whether it still
+        matters is for whoever cancelled to say (`withdraw`)."""
+        answer: asyncio.Future[ApprovalGiven] = asyncio.get_running_loop().create_future()
+        self._waited[asked.approval] = answer
+        try:
+            await self.put(session, asked, *more)
+            return await answer
+        finally:
+            del self._waited[asked.approval]
+
+    def of(self, session: str) -> list[ApprovalAsked]:
+        return [asked for owner, asked in self._open.values() if owner == session]
+
+    def session_of(self, approval: str) -> str:
+        """Raises `EngineError` where the question is no longer open."""
+        return self._found(approval)[0]
+
+    async def withdraw(self, session: str, reason: str) -> None:
+        """Close all that a session has asked: nobody needs the answers any more."""
+        gone = self.of(session)
+        for asked in gone:
+            del self._open[asked.approval]
+        if gone:
+            await self._say(session, *(_given(asked, "withdrawn", reason) for asked in gone))
+
+    async def decide(
+        self, approval: str, choice: str, reason: str, *more: AnyEvent
+    ) -> tuple[str, ApprovalAsked, bool]:
+        """Take the user's answer; once it is on disk, whoever waits gets it.
+
+        Returns:
+            The session, the question, and whether somebody waited for the answer.
+
+        Raises:
+            EngineError: it is not open, or `choice` is none of its choices.
+        """
+        session, asked = self._found(approval)
+        if choice not in asked.choices:
+            raise EngineError(
+                f"{choice!r} is no answer here; there are: {', '.join(asked.choices)}."
+            )
+        del self._open[approval]
+        given = _given(asked, choice, reason)
+        await self._say(session, given, *more)
+        waiting = self._waited.get(approval)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(given)
+        return session, asked, waiting is not None
+
+    def _found(self, approval: str) -> tuple[str, ApprovalAsked]:
+        found = self._open.get(approval)
+        if found is None:
+            raise EngineError("This question is no longer open.")
+        return found
+
+
+def _given(asked: ApprovalAsked, choice: str, reason: str) -> ApprovalGiven:
+    return ApprovalGiven(approval=asked.approval, digest=asked.digest, choice=choice, reason=reason)
