@@ -35,6 +35,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hysteresis: float
     thresholds: dict[Band, float]
     account: AccountLadder
+    sketches: dict[Band, int]
     rows: dict[Work, dict[Band, Cell]]
 
 
