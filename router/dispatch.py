@@ -100,6 +100,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
     """Empty when the reply finished."""
     message: str = ""
+    problems: tuple[Problem, ...] = ()
+    """Of a failure: who was tried or passed over, and why each did not answer."""
     tier: Tier | None = None
     model: str = ""
     usage: Usage = msgspec.field(default_factory=Usage)
@@ -371,7 +373,12 @@ class _Run:
             )
         )
         return Outcome(
-            text=self._text, failure=failure, message=message, usage=self._spent, cost=self._cost
+            text=self._text,
+            failure=failure,
+            message=message,
+            problems=tuple(self._met),
+            usage=self._spent,
+            cost=self._cost,
         )
 
     def _say(self, event: AnyEvent) -> None:
