@@ -19,6 +19,7 @@ from router.providers.base import (
     Failure,
     HeadersReceived,
     OpaquePart,
+    Progress,
     Reasoning,
     Refused,
     StopReason,
@@ -29,7 +30,7 @@ from router.providers.connection import Connection
 from router.providers.failures import broken
 from store.events import Usage
 
-Piece: TypeAlias = HeadersReceived | Text | Reasoning | ToolCallReady
+Piece: TypeAlias = HeadersReceived | Text | Reasoning | Progress | ToolCallReady
 Explain: TypeAlias = Callable[[Exception], Failure | None]
 
 

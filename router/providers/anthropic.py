@@ -33,6 +33,7 @@ from router.providers.base import (
     Message,
     OpaquePart,
     Part,
+    Progress,
     Reasoning,
     Request,
     StopReason,
@@ -196,6 +197,7 @@ class _Reading:
                 growing.signature += delta.signature
             case "input_json_delta":
                 growing.text += delta.partial_json
+                yield Progress(len(delta.partial_json))
             case _:
                 return
 

@@ -1,6 +1,7 @@
 """Google's Gemini wire."""
 
 import base64
+import re
 import secrets
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
@@ -18,7 +19,6 @@ from router.providers.base import (
     Chunk,
     Failure,
     ImagePart,
-    Message,
     OpaquePart,
     Part,
     Reasoning,
@@ -40,6 +40,14 @@ WIRE: Final = "google"
 
 _OWN_CALL: Final = "butler-"
 """Begins the ids of calls that came without one; those are not sent back."""
+
+_UNSIGNED: Final = base64.urlsafe_b64decode("skip_thought_signature_validator")
+"""Stands for the thought signature of a call that never had one: another model made it. Gemini 3
+refuses such a call without; this is the word Google documents for it, and the SDK turns these
+bytes back into it."""
+
+_LENIENT: Final = re.compile(r"gemini-[12](?![0-9])")
+"""Models that ask for no signature."""
 
 _REFUSED: Final = frozenset(
     {
@@ -119,7 +127,7 @@ class GoogleModel:
         chunks = cast(
             AsyncGenerator[types.GenerateContentResponse, None],
             await self._client.aio.models.generate_content_stream(  # pyright: ignore[reportUnknownMemberType] - its types name libraries that need not be installed
-                model=request.model, contents=_contents(request.messages), config=_config(request)
+                model=request.model, contents=_contents(request), config=_config(request)
             ),
         )
         try:
@@ -270,14 +278,24 @@ def _function(tool: Tool) -> types.FunctionDeclaration:
     )
 
 
-def _contents(messages: Iterable[Message]) -> list[types.Content]:
+def _contents(request: Request) -> list[types.Content]:
     roles = {"user": "user", "assistant": "model"}
+    lenient = _LENIENT.search(request.model)
     built: list[types.Content] = []
-    for message in messages:
+    for message in request.messages:
         parts = [sent for part in message.parts if (sent := _part(part)) is not None]
         if parts:
+            if not lenient:
+                _sign(parts)
             built.append(types.Content(role=roles[message.role], parts=parts))
     return built
+
+
+def _sign(parts: Iterable[types.Part]) -> None:
+    """The first call of a message carries the signature, for those beside it too."""
+    first = next((part for part in parts if part.function_call), None)
+    if first is not None and not first.thought_signature:
+        first.thought_signature = _UNSIGNED
 
 
 def _part(part: Part) -> types.Part | None:

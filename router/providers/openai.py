@@ -30,6 +30,7 @@ from router.providers.base import (
     Message,
     OpaquePart,
     Part,
+    Progress,
     Reasoning,
     Request,
     StopReason,
@@ -100,6 +101,8 @@ class OpenAIModel:
                 yield Reasoning(event.delta)
             case "response.reasoning_summary_part.added":
                 yield Reasoning("\n\n" if event.summary_index else "")
+            case "response.function_call_arguments.delta":
+                yield Progress(len(event.delta))
             case "response.output_item.done":
                 yield from _finished(event.item, answer)
             case "response.completed" | "response.incomplete" | "response.failed":

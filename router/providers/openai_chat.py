@@ -23,6 +23,7 @@ from router.providers.base import (
     ImagePart,
     Message,
     Part,
+    Progress,
     Reasoning,
     Request,
     StopReason,
@@ -212,6 +213,8 @@ def _grow(delta: _Delta, calls: dict[int, _Growing], answer: Answer) -> Iterable
         yield Text(delta.refusal)
     for piece in delta.tool_calls or ():
         calls.setdefault(piece.index or 0, _Growing()).add(piece)
+        arguments = piece.function.arguments if piece.function else None
+        yield Progress(len(arguments or ""))
 
 
 # --- what is asked -----------------------------------------------------------------------------

@@ -289,6 +289,25 @@ async def test_geminis_signature_travels_with_its_call(scripted: Scripted, opene
     assert "id" not in answer["parts"][0]["functionResponse"]
 
 
+@pytest.mark.parametrize(
+    ("model", "signatures"),
+    [
+        ("gemini-3.8-flash", ["skip_thought_signature_validator", None]),
+        ("gemini-2.5-flash", [None, None]),
+    ],
+)
+async def test_gemini_is_told_where_a_call_has_no_signature(
+    scripted: Scripted, opened: Opener, model: str, signatures: list[str | None]
+) -> None:
+    """Another model made these calls. Of those made at once only the first one carries it."""
+    calls = (CALL, ToolCallPart("call-2", "get_weather", '{"city":"Rome"}'))
+    results = tuple(ToolResultPart(call.call, call.name, "Sunny.") for call in calls)
+    messages = (Message("assistant", calls), Message("user", results))
+    request = msgspec.structs.replace(asking(), model=model, messages=messages)
+    body = await _sent("google", request, scripted, opened)
+    assert [part.get("thoughtSignature") for part in body["contents"][0]["parts"]] == signatures
+
+
 # --- tool calls that were cut off, or written wrongly ------------------------------------------
 
 
