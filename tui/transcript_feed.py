@@ -1,5 +1,6 @@
 """From views to the transcript widget: what is new, what grew, what is another now."""
 
+from collections.abc import Iterable
 from itertools import takewhile
 
 from router.view import Message, View
@@ -33,15 +34,17 @@ class Feed:
                 self._change(shown, after)
             else:
                 self._held = [message.id for message in after]
-                self.transcript.set_items([item_of(message) for message in after])
+                self.transcript.set_items(items_of(after))
         self.transcript.earlier = max(0, view.earlier + len(after) - len(self._held))
 
     def _change(self, shown: dict[str, Message], after: tuple[Message, ...]) -> None:
         self._show_earlier(shown, after)
+        speaker: Message | None = None
         for message in after:
             old = shown.get(message.id)
             if old is not message:
-                self._show(old, message)
+                self._show(old, message, speaker)
+            speaker = _speaker(speaker, message)
         if len(self._held) > len(after):
             del self._held[: self.transcript.prune(len(after))]
 
@@ -52,16 +55,21 @@ class Feed:
         missing = [message for message in older if message.id not in held]
         if missing:
             self._held[:0] = [message.id for message in missing]
-            self.transcript.prepend([item_of(message) for message in missing])
+            self.transcript.prepend(items_of(missing))
+            # What was the first may go on with what is above it now.
+            first = next((m for m in after[len(older) :] if m.role != "note"), None)
+            speaker = next((m for m in reversed(older) if m.role != "note"), None)
+            if first is not None and first is shown.get(first.id):
+                self.transcript.update(item_of(first, speaker))
 
-    def _show(self, old: Message | None, new: Message) -> None:
+    def _show(self, old: Message | None, new: Message, speaker: Message | None) -> None:
         if old is None:
             self._held.append(new.id)
-            self.transcript.append(item_of(new))
+            self.transcript.append(item_of(new, speaker))
         elif _only_grew(old, new):
             self.transcript.extend_text(new.id, new.text.since(old.text.length))
         else:
-            self.transcript.update(item_of(new))
+            self.transcript.update(item_of(new, speaker))
 
 
 def _only_grew(old: Message, new: Message) -> bool:
@@ -69,13 +77,46 @@ def _only_grew(old: Message, new: Message) -> bool:
         old.state == new.state == "streaming"
         and new.text.length > old.text.length
         and old.seams is new.seams
+        and old.tools is new.tools
         and old.model == new.model
         and old.reasoning is new.reasoning
     )
 
 
-def item_of(message: Message) -> Item:
+def _speaker(before: Message | None, message: Message) -> Message | None:
+    """Who has spoken last, once `message` is there. Notes are nobody's words."""
+    return before if message.role == "note" else message
+
+
+def items_of(messages: Iterable[Message]) -> list[Item]:
+    items: list[Item] = []
+    speaker: Message | None = None
+    for message in messages:
+        items.append(item_of(message, speaker))
+        speaker = _speaker(speaker, message)
+    return items
+
+
+def item_of(message: Message, before: Message | None = None) -> Item:
+    """What is drawn of a message that comes after `before`."""
+    if message.role == "butler":
+        return _butler(message, continued=before is not None and _goes_on(before, message))
     return _MAKERS[message.role](message)
+
+
+def _goes_on(before: Message, message: Message) -> bool:
+    """Whether a reply is the next step of the one before, by the same model, which ended well."""
+    return (
+        before.role == "butler"
+        and before.state not in {"failed", "cancelled", "interrupted"}
+        and (before.tier, before.account, before.model)
+        == (
+            message.tier,
+            message.account,
+            message.model,
+        )
+        and before.why == message.why
+    )
 
 
 def _user(message: Message) -> Item:
@@ -92,7 +133,7 @@ def _user(message: Message) -> Item:
     )
 
 
-def _butler(message: Message) -> Item:
+def _butler(message: Message, *, continued: bool) -> Item:
     state: State = "streaming" if message.state == "waiting" else message.state
     return Item(
         id=message.id,
@@ -104,6 +145,8 @@ def _butler(message: Message) -> Item:
         state=state,
         note=message.problem,
         seams=tuple(Seam(seam.offset, seam.text) for seam in message.seams),
+        tools=message.tools,
+        continued=continued,
     )
 
 
@@ -138,8 +181,8 @@ def _ended(outcome: SessionState) -> State:
 def _plan(message: Message) -> Item:
     return Item(
         id=message.id,
-        kind="butler",
-        title="plan",
+        kind="plan",
+        title=f"Plan · {message.title}" if message.title else "Plan",
         right=f"{message.tier} · {message.model}" if message.tier else "",
         body=str(message.text),
     )
@@ -147,7 +190,6 @@ def _plan(message: Message) -> Item:
 
 _MAKERS = {
     "user": _user,
-    "butler": _butler,
     "note": _note,
     "announcement": _announcement,
     "plan": _plan,

@@ -12,6 +12,7 @@ from tui.transcript.item import Seam
 from tui.transcript.rows import Code
 from tui.transcript.section import FrameBottom, FrameTop, Lines, Markdown, Plain, SeamMark, Section
 from tui.transcript.split import Chunk, LineSplitter, Splitter
+from tui.transcript.tools import ToolLine
 
 _SLICE: Final = 1_500
 """Characters that are read at one go."""
@@ -27,8 +28,8 @@ class Body:
         """How many of the sections are final."""
         self._markdown = markdown
         self._splitter = Splitter() if markdown else LineSplitter()
-        self._pending: deque[str | Seam | None] = deque()
-        """Text, seams and the end (None), not read yet."""
+        self._pending: deque[str | Seam | ToolLine | None] = deque()
+        """Text, seams, calls and the end (None), not read yet."""
         self._parts: list[str] = []
         self._length = 0
         self._references: dict[str, Any] = {}
@@ -74,6 +75,10 @@ class Body:
     def seam(self, seam: Seam) -> None:
         self._pending.append(seam)
 
+    def call(self, line: ToolLine) -> None:
+        """Have a call stand behind the text so far."""
+        self._pending.append(line)
+
     def finish(self) -> None:
         """Say that no more text comes."""
         self._pending.append(None)
@@ -94,13 +99,23 @@ class Body:
         self._show_open()
         return changed
 
-    def _read(self, piece: str | Seam | None) -> int:
+    def _read(self, piece: str | Seam | ToolLine | None) -> int:
         if isinstance(piece, str):
             return self._close(self._splitter.feed(piece))
         changed = self._close(self._splitter.finish())
-        if piece is not None:
+        if isinstance(piece, ToolLine):
+            self._call(piece)
+        elif piece is not None:
             self._begin_after(piece)
         return changed
+
+    def _call(self, line: ToolLine) -> None:
+        """Put a call below what is closed; text after it begins anew."""
+        line.gap = self._begun and not isinstance(self.sections[-1], ToolLine)
+        self.sections.append(line)
+        self._closed = len(self.sections)
+        self._begun = True
+        self._splitter = Splitter() if self._markdown else LineSplitter()
 
     def _begin_after(self, seam: Seam) -> None:
         """Go on after a seam: a fence that is open there is opened again below it."""

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Final
 
 from rich.cells import cell_len
 
 from tui.text import sanitise_line
 from tui.transcript.body import Body
-from tui.transcript.item import Item, State
+from tui.transcript.item import Item, Seam, State
 from tui.transcript.rows import BLANK, Prefix, Row, Run, run, wrap
 from tui.transcript.section import Section
+from tui.transcript.tools import ToolLine
 
 STATES: Final[dict[State, str]] = {
     "queued": "◌ queued",
@@ -23,7 +24,12 @@ STATES: Final[dict[State, str]] = {
 }
 """How a state is told: a glyph and a word."""
 _MARKS: Final = {"note": "· ", "seam": "⟂ ", "failure": "✗ "}
-_ROLES: Final = {"user": "role-user", "butler": "role-butler", "announcement": "role-announcement"}
+_ROLES: Final = {
+    "user": "role-user",
+    "butler": "role-butler",
+    "plan": "role-plan",
+    "announcement": "role-announcement",
+}
 
 
 class Head(Section):
@@ -36,6 +42,8 @@ class Head(Section):
 
     def build(self, width: int) -> Iterator[Row]:
         item = self._item
+        if item.continued:
+            return
         action = "" if self._collapsed is None else "fold"
         fold = {None: "", True: "▸ ", False: "▾ "}[self._collapsed]
         left = [Run(fold + sanitise_line(item.title), _ROLES.get(item.kind, "role-butler"))]
@@ -60,7 +68,7 @@ class Head(Section):
 
     def estimate(self, width: int) -> int:
         del width
-        return 1 + bool(self._item.why)
+        return 0 if self._item.continued else 1 + bool(self._item.why)
 
 
 def _beside(left: list[Run], used: int, right: str, column: int, style: str, action: str) -> Row:
@@ -89,12 +97,14 @@ class Line(Section):
 
 
 class Foot(Section):
-    """How it ended, unless well, and the space below."""
+    """How it ended, unless well, and the space below, unless what follows joins it."""
 
-    def __init__(self, item: Item) -> None:
+    def __init__(self, item: Item, *, joined: bool) -> None:
         super().__init__()
+        self._joined = joined
+        waits = item.continued and item.live and item.empty
         ended = item.state in {"failed", "interrupted", "cancelled"}
-        said = STATES[item.state] if ended else ""
+        said = STATES[item.state] if ended or waits else ""
         note = sanitise_line(item.note)
         self._text = f"{said}: {note}" if said and note else said or note
         self._style = "failure" if item.state == "failed" else "state"
@@ -102,10 +112,11 @@ class Foot(Section):
     def build(self, width: int) -> Iterator[Row]:
         if self._text:
             yield from wrap([Run(self._text, self._style)], width)
-        yield BLANK
+        if not self._joined:
+            yield BLANK
 
     def estimate(self, width: int) -> int:
-        return 1 + (len(self._text) + width - 1) // width
+        return (not self._joined) + (len(self._text) + width - 1) // width
 
 
 class Earlier(Section):
@@ -150,7 +161,9 @@ class Entry:
         self.collapsed = item.collapsed
         self.body = Body(markdown=item.markdown)
         self.sections: list[Section] = []
+        self._joined = False
         self._seams = 0
+        self._tools: list[ToolLine] = []
         self._ended = False
         self._tops = [0]
         self._width = 0
@@ -166,15 +179,39 @@ class Entry:
             and item.seams[: self._seams] == self.item.seams[: self._seams]
             and item.body.startswith(self.body.text)
             and not (self._ended and (item.live or len(item.body) > self.body.length))
+            and self._follow(item)
         )
         if item.collapsed != self.item.collapsed:
             self.collapsed = item.collapsed
         self.item = item
         if not grew:
             self.body = Body(markdown=item.markdown)
-            self._seams, self._ended = 0, False
+            self._seams, self._tools, self._ended = 0, [], False
         self._feed()
         self._assemble()
+
+    def _follow(self, item: Item) -> bool:
+        """Bring the calls that are shown up to the item's; False if they are others."""
+        if self._ended and len(item.tools) > len(self._tools):
+            return False
+        for line, use in zip_longest(self._tools, item.tools[: len(self._tools)]):
+            if line is None or use is None or (use.call, use.offset) != line.place:
+                return False
+            line.take(use, live=item.live)
+        return True
+
+    def joins(self, before: "Entry") -> bool:
+        """Whether it stands right below `before`, as both are one list of calls."""
+        item = self.item
+        if item.empty:
+            return item.continued and (before.item.ends_with_tool or not item.live)
+        return item.continued and item.begins_with_tool and before.item.ends_with_tool
+
+    def join(self, *, joined: bool) -> None:
+        """Close or open the gap below."""
+        if joined != self._joined:
+            self._joined = joined
+            self._assemble()
 
     def extend(self, text: str) -> None:
         """Append to the body; to one that had ended as well, though that is read again."""
@@ -183,21 +220,47 @@ class Entry:
         else:
             self.body.extend(text)
 
-    def fold(self) -> None:
-        """Open what is collapsed, collapse what is open, if it has a fold."""
+    def fold(self, section: int) -> bool:
+        """Open what is collapsed, close what is open: a call, or all of it if it has a fold.
+
+        Returns whether it is open now.
+        """
+        line = self.sections[section]
+        if isinstance(line, ToolLine):
+            line.fold()
+            self.touch(section)
+            return line.opened
         if self.collapsed is not None:
             self.collapsed = not self.collapsed
             self._assemble()
+        return self.collapsed is False
+
+    def fold_height(self, section: int, width: int) -> int:
+        """Rows of what `fold` opens and closes."""
+        line = self.sections[section]
+        return line.height(width) if isinstance(line, ToolLine) else self.height(width)
+
+    @property
+    def text(self) -> str:
+        """What it says, for a copy: where it says nothing, what it did."""
+        said = self.body.text or self.item.body
+        return said if said.strip() else "\n".join(line.label for line in self._tools)
 
     def _feed(self) -> None:
         """Give the body what it lacks of the item's text, with the seams in it."""
         item = self.item
         if item.kind in _MARKS:
             return
-        for seam in item.seams[self._seams :]:
-            self.body.extend(item.body[self.body.length : seam.offset])
-            self.body.seam(seam)
+        marks: list[Seam | ToolLine] = list(item.seams[self._seams :])
+        lines = [ToolLine(use, live=item.live) for use in item.tools[len(self._tools) :]]
+        for mark in sorted([*lines, *marks], key=lambda mark: mark.offset):
+            self.body.extend(item.body[self.body.length : mark.offset])
+            if isinstance(mark, ToolLine):
+                self.body.call(mark)
+            else:
+                self.body.seam(mark)
         self._seams = len(item.seams)
+        self._tools += lines
         self.body.extend(item.body[self.body.length :])
         if not item.live and not self._ended:
             self.body.finish()
@@ -218,7 +281,7 @@ class Entry:
             self._head: Section = Line(self.item)
         else:
             self._head = Head(self.item, collapsed=self.collapsed)
-        self._foot = Foot(self.item)
+        self._foot = Foot(self.item, joined=self._joined)
         self._gather(0)
 
     def _gather(self, changed: int) -> None:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["user", "butler", "note", "announcement", "seam", "failure"]
+from router.view import ToolUse
+
+Kind: TypeAlias = Literal["user", "butler", "plan", "note", "announcement", "seam", "failure"]
 State: TypeAlias = Literal["queued", "streaming", "finished", "failed", "interrupted", "cancelled"]
 
 
@@ -35,6 +37,10 @@ class Item:
     note: str = ""
     """One sentence under the body: why it failed, what to do."""
     seams: tuple[Seam, ...] = ()
+    tools: tuple[ToolUse, ...] = ()
+    """Each is drawn behind as many characters of the body as its offset says."""
+    continued: bool = False
+    """Whether whoever spoke before goes on: then it has no head of its own."""
     collapsed: bool | None = None
     """None for what has no fold; else how it is shown until the user opens or closes it."""
 
@@ -42,3 +48,16 @@ class Item:
     def live(self) -> bool:
         """Whether text may still come."""
         return self.state in {"queued", "streaming"}
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing of it to see but its head."""
+        return not (self.body or self.tools or self.seams)
+
+    @property
+    def begins_with_tool(self) -> bool:
+        return bool(self.tools) and not self.body[: self.tools[0].offset].strip()
+
+    @property
+    def ends_with_tool(self) -> bool:
+        return bool(self.tools) and not self.body[self.tools[-1].offset :].strip()

@@ -49,6 +49,7 @@ class Window:
     def set(self, items: Sequence[Item]) -> None:
         self.entries = self.entries[: self._first] + [Entry(item) for item in items]
         self._by_id = {entry.item.id: entry for entry in self.entries[self._first :]}
+        self._join(self._first, len(self.entries))
         self.touch()
 
     @property
@@ -82,7 +83,23 @@ class Window:
         new = [Entry(item) for item in items]
         self.entries[at:at] = new
         self._by_id.update((entry.item.id, entry) for entry in new)
+        self._join(at, at + len(new) + 1)
         self.touch()
+
+    def update(self, item: Item) -> None:
+        """Follow a newer version of an item; one that is not held is ignored."""
+        entry = self._by_id.get(item.id)
+        if entry is not None:
+            entry.update(item)
+            at = self.entries.index(entry)
+            self._join(at, at + 2)
+            self.touch()
+
+    def _join(self, start: int, stop: int) -> None:
+        """Close or open the gaps above some entries."""
+        for at in range(max(start, self._first + 1), min(stop, len(self.entries))):
+            before = self.entries[at - 1]
+            before.join(joined=self.entries[at].joins(before))
 
     def prune(self, keep: int) -> int:
         """Drop all but the last `keep` messages and return how many were dropped."""

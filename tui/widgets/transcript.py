@@ -34,6 +34,7 @@ from textual.message import Message
 from tui.text import plain
 from tui.transcript.item import Item
 from tui.transcript.rows import Row
+from tui.transcript.window import Mark
 from tui.widgets.selecting import SelectableRows
 
 
@@ -64,12 +65,23 @@ class Transcript(SelectableRows):
         "transcript--role-user",
         "transcript--role-butler",
         "transcript--role-announcement",
+        "transcript--role-plan",
         "transcript--via",
         "transcript--why",
         "transcript--state",
         "transcript--note",
         "transcript--failure",
         "transcript--seam",
+        "transcript--tool",
+        "transcript--tool-argument",
+        "transcript--tool-output",
+        "transcript--tool-bar",
+        "transcript--tool-done",
+        "transcript--tool-runs",
+        "transcript--tool-stopped",
+        "transcript--tool-changed",
+        "transcript--diff-added",
+        "transcript--diff-removed",
         "transcript--earlier",
         "transcript--new-mark",
         "transcript--heading",
@@ -113,6 +125,14 @@ class Transcript(SelectableRows):
         .transcript--role-user { color: $text-secondary; text-style: bold; }
         .transcript--role-butler { color: $text-primary; text-style: bold; }
         .transcript--role-announcement { color: $text-accent; text-style: bold; }
+        .transcript--role-plan { color: $text-accent; text-style: bold; }
+        .transcript--tool { color: $foreground; }
+        .transcript--tool-argument, .transcript--tool-done { color: $text-muted; }
+        .transcript--tool-output, .transcript--tool-stopped { color: $text-muted; }
+        .transcript--tool-bar { color: $text-disabled; }
+        .transcript--tool-runs { color: $text-primary; }
+        .transcript--tool-changed, .transcript--diff-added { color: $text-success; }
+        .transcript--diff-removed { color: $text-error; }
         .transcript--via, .transcript--why, .transcript--earlier { color: $text-muted; }
         .transcript--state, .transcript--note { color: $text-muted; }
         .transcript--failure { color: $text-error; }
@@ -163,6 +183,8 @@ class Transcript(SelectableRows):
         super().__init__(name=name, id=id, classes=classes)
         self._asked = False
         """Whether earlier messages were asked for and have not come."""
+        self._opened: Mark | None = None
+        """What was opened last."""
 
     # --- what is shown ---
 
@@ -176,11 +198,8 @@ class Transcript(SelectableRows):
         self._tell()
 
     def update(self, item: Item) -> None:
-        entry = self.window.get(item.id)
-        if entry is not None:
-            entry.update(item)
-            self.window.touch()
-            self._wake()
+        self.window.update(item)
+        self._wake()
 
     def extend_text(self, key: str, fragment: str) -> None:
         """Append to the body of a live item. Unknown ids are ignored: it may be pruned."""
@@ -255,7 +274,8 @@ class Transcript(SelectableRows):
 
     def action_message(self, step: int) -> None:
         """Bring the next or previous message to the top."""
-        tops = self.window.tops[:-1]
+        heads = zip(self.window.tops, self.window.entries, strict=False)
+        tops = [top for top, entry in heads if not entry.item.continued]
         further = [top for top in tops if (top > self.top if step > 0 else top < self.top)]
         if further:
             self.scroll_to(y=further[0] if step > 0 else further[-1], animate=False)
@@ -273,8 +293,7 @@ class Transcript(SelectableRows):
             return
         mark = self.window.mark(self.top + self.room.height // 2)
         if mark is not None:
-            text = plain(mark.entry.body.text or mark.entry.item.body)
-            self.post_message(self.CopyRequested(self, text, "message"))
+            self.post_message(self.CopyRequested(self, plain(mark.entry.text), "message"))
 
     def _copy_code(self, row: Row) -> None:
         if row.code is not None:
@@ -282,21 +301,45 @@ class Transcript(SelectableRows):
             self.post_message(self.CopyRequested(self, plain(row.code.source), what))
 
     def action_fold(self) -> None:
-        """Open or close the nearest item that can be."""
+        """Close what was opened last while it is in sight; else open or close the latest fold in
+        view, or the one nearest to its middle when the reader has scrolled."""
+        if (opened := self._opened) is not None and self._in_view(opened):
+            self._fold(opened)
+            return
+        rows = [y for y, shown in enumerate(self._shown) if shown.row.action == "fold"]
+        if rows:
+            middle = self.room.height // 2
+            y = rows[-1] if self.following else min(rows, key=lambda y: abs(y - middle))
+            mark = self.window.mark(self.top + y)
+        else:
+            mark = self._nearest_fold()
+        if mark is None:
+            raise SkipAction
+        self._fold(mark)
+
+    def _nearest_fold(self) -> Mark | None:
+        """Where the nearest message is that has a fold."""
         middle = self.top + self.room.height // 2
-        tops = self.window.tops
         folds = [
             (abs(top - middle), number)
-            for number, (top, entry) in enumerate(zip(tops, self.window.entries, strict=False))
+            for number, (top, entry) in enumerate(
+                zip(self.window.tops, self.window.entries, strict=False)
+            )
             if entry.collapsed is not None
         ]
-        if not folds:
-            raise SkipAction
-        self._fold(min(folds)[1])
+        return Mark(self.window.entries[min(folds)[1]], 0, 0) if folds else None
 
-    def _fold(self, number: int) -> None:
-        entry = self.window.entries[number]
-        entry.fold()
+    def _in_view(self, mark: Mark) -> bool:
+        """Whether any row of what is marked is in view."""
+        if mark.entry not in self.window.entries or mark.section >= len(mark.entry.sections):
+            return False
+        top = self.window.find(Mark(mark.entry, mark.section, 0))
+        height = mark.entry.fold_height(mark.section, self.window.width)
+        return top < self.top + self.room.height and top + height > self.top
+
+    def _fold(self, mark: Mark) -> None:
+        opened = mark.entry.fold(mark.section)
+        self._opened = mark if opened else None
         self.window.touch()
         self._wake()
 
@@ -319,4 +362,4 @@ class Transcript(SelectableRows):
         elif shown.row.action == "fold":
             mark = self.window.mark(self.top + offset.y)
             if mark is not None:
-                self._fold(self.window.entries.index(mark.entry))
+                self._fold(mark)
