@@ -95,14 +95,14 @@ def arguments_object(arguments: str) -> dict[str, object]:
     back to it under `invalid_json`, so that it sees its mistake."""
     try:
         return msgspec.json.decode(arguments or "{}", type=dict[str, object])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # the latter for thousands of brackets
         return {"invalid_json": arguments}
 
 
 def _is_object(arguments: str) -> bool:
     try:
         msgspec.json.decode(arguments, type=dict[str, object])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 
