@@ -10,18 +10,11 @@ import msgspec
 from msgspec.structs import replace
 
 from router.coding.contract import Assignment, Say, ToolsOfferedAndRun
+from router.coding.history import History, Step
 from router.coding.plan_text import bounded, change_of, line, plan_of, plan_text
 from router.context import Fitted, estimate
 from router.dispatch import Acted, Call, Outcome
-from router.providers.base import (
-    Message,
-    OpaquePart,
-    Part,
-    TextPart,
-    Tool,
-    ToolCallPart,
-    ToolResultPart,
-)
+from router.providers.base import Tool, ToolCallPart, ToolResultPart
 from router.services import Services
 from store.events import Candidate, Change, Plan, PlannedFile, Tier, ToolReturned
 
@@ -93,7 +86,7 @@ the parts `## Approach`, `## Architecture`, `## Tradeoffs`, `## Files` (each as 
 
 _LAST: Final = "You have looked long enough: call propose_plan now, with what you know."
 _EMPTY: Final = "The workspace is empty: there is nothing to look at."
-_CALL_IT: Final = "Call propose_plan with the whole plan, so that the user is shown it."
+_CALL_IT: Final = "Call propose_plan with the whole plan, kept short: only so is the user shown it."
 _SHOWN: Final = "The plan is shown to the user."
 
 
@@ -131,19 +124,22 @@ class Planner:
         Raises:
             Refusal: from `candidates`.
         """
-        empty = await asyncio.to_thread(_is_empty, work.root)
-        tools = () if empty else tuple(t for t in self._toolbox.tools if t.name in READING)
-        asked = "\n\n".join([work.task, await self._seen(tools), *_earlier(rejected)])
-        planning = _Planning(self._services, self._toolbox, self._say, work, tools, asked)
+        seen = await overview(self._toolbox, work.root)
+        tools = tuple(tool for tool in self._toolbox.tools if seen and tool.name in READING)
+        told = f"<workspace>\n{seen}\n</workspace>" if seen else _EMPTY
+        opening = "\n\n".join([work.task, told, *_earlier(rejected)])
+        planning = _Planning(self._services, self._toolbox, self._say, work, tools, opening)
         return await planning.run(candidates)
 
-    async def _seen(self, tools: Sequence[Tool]) -> str:
-        """What there is, so that nobody spends a step on it."""
-        if not tools:
-            return _EMPTY
-        call = ToolCallPart(uuid.uuid4().hex, "list_files", "{}")
-        listed = await self._toolbox.act(call, "")
-        return f"<workspace>\n{listed.text[:_OVERVIEW]}\n</workspace>" if not listed.failed else ""
+
+async def overview(toolbox: ToolsOfferedAndRun, root: Path, most: int = _OVERVIEW) -> str:
+    """What a workspace holds, as the tools list it, within so many characters; empty if nothing.
+    So nobody spends a step on it, and a model without tools knows it, too."""
+    if await asyncio.to_thread(_is_empty, root):
+        return ""
+    listed = await toolbox.act(ToolCallPart(uuid.uuid4().hex, "list_files", "{}"), "")
+    whole = listed.text
+    return whole if len(whole) <= most else f"{whole[:most]}\n… (more is left out here)"
 
 
 def _is_empty(root: Path) -> bool:
@@ -169,20 +165,22 @@ class _Planning:
         say: Say,
         work: Assignment,
         tools: tuple[Tool, ...],
-        asked: str,
+        opening: str,
     ) -> None:
         self._services = services
         self._toolbox = toolbox
         self._say = say
         self._work = work
         self._tools = tools
-        self._said = [Message("user", (TextPart(asked),))]
+        self._opening = opening
+        self._history = History()
+        self._reminded = False
         self._wrong = 0
         self._problem = ""
         """What was wrong with the latest proposal."""
 
     async def run(self, candidates: Callable[[], Sequence[Candidate]]) -> Proposed:
-        outcome = Outcome(text="")
+        model = ""
         for step in range(1, _STEPS + 1):
             reply = uuid.uuid4().hex
             call = self._call(reply, candidates(), last=step == _STEPS)
@@ -190,14 +188,29 @@ class _Planning:
             await self._services.keeper.recount()
             if outcome.failure:
                 return Proposed(reason=outcome.message)
-            plan = await self._run_tools(reply, outcome) if outcome.calls else self._read(outcome)
+            model = outcome.model
+            plan = await self._taken(reply, outcome)
             if plan is not None:
                 plan = bounded(plan)
-                text = plan_text(plan)
-                return Proposed(plan=plan, text=text, tier=outcome.tier, model=outcome.model)
+                return Proposed(plan=plan, text=plan_text(plan), tier=outcome.tier, model=model)
             if self._wrong > _WRONG:
                 break
-        return Proposed(tier=outcome.tier, model=outcome.model, reason=self._reason(outcome.model))
+        return Proposed(model=model, reason=self._reason(model))
+
+    async def _taken(self, reply: str, outcome: Outcome) -> Plan | None:
+        """The plan that an answer holds, if it does."""
+        calls = tuple({call.call: call for call in outcome.calls}.values())
+        step = Step(
+            reply=reply,
+            text=outcome.text,
+            calls=calls,
+            opaque=outcome.opaque,
+            model=outcome.model,
+        )
+        if not calls:
+            return self._read(step, outcome)
+        self._history.add(step)
+        return await self._run_tools(step)
 
     def _reason(self, model: str) -> str:
         if self._wrong > _WRONG:
@@ -209,34 +222,40 @@ class _Planning:
     def _call(self, reply: str, candidates: Sequence[Candidate], *, last: bool) -> Call:
         parts = [SYSTEM.format(steps=_STEPS), self._work.instructions, _LAST if last else ""]
         system = "\n\n".join(part for part in parts if part)
+        tools = (PROPOSE,) if last else (*self._tools, PROPOSE)
+        beside = estimate(system) + estimate(msgspec.json.encode(tools).decode())
+        first = next((one.model for one in candidates if not one.passed_over), "")
+
+        def prepare(room: int, _local: bool) -> Fitted:
+            fitted = self._history.fit(self._opening, room - beside, model=first)
+            return replace(fitted, tokens=fitted.tokens + beside)
+
         return Call(
             session=self._work.session,
             prompt=self._work.prompt,
             reply=reply,
             kind="planning",
             system=lambda _: system,
-            prepare=lambda room, _local: fitted(self._said, room),
+            prepare=prepare,
             candidates=candidates,
             max_output=self._services.config.sessions.max_output,
             private=self._work.private,
-            tools=(PROPOSE,) if last else (*self._tools, PROPOSE),
+            tools=tools,
         )
 
     # --- an answer in text -----------------------------------------------------------------------
 
-    def _read(self, outcome: Outcome) -> Plan | None:
-        """The plan that a text holds. One that could have been given by the tool is asked for
-        once more where the text holds no files and no steps: it is rarely more than a preface."""
-        plan = plan_of(outcome.text)
-        if outcome.text.strip() and (
-            plan.files or plan.steps or self._wrong or not outcome.offered
-        ):
+    def _read(self, step: Step, outcome: Outcome) -> Plan | None:
+        """The plan that a text is. One without files and steps is rarely more than a preface to
+        calling the tool: that is asked for then, once."""
+        plan = plan_of(step.text)
+        whole = plan.files or plan.steps or self._reminded or not outcome.offered
+        if step.text.strip() and whole:
             return plan
+        self._reminded = True
         self._was_wrong("it answered without files and steps.")
-        self._said += [
-            Message("assistant", (*outcome.opaque, TextPart(outcome.text or "…"))),
-            Message("user", (TextPart(_CALL_IT),)),
-        ]
+        step.told = _CALL_IT
+        self._history.add(step)
         return None
 
     def _was_wrong(self, problem: str) -> None:
@@ -245,23 +264,17 @@ class _Planning:
 
     # --- tools -----------------------------------------------------------------------------------
 
-    async def _run_tools(self, reply: str, outcome: Outcome) -> Plan | None:
+    async def _run_tools(self, step: Step) -> Plan | None:
         plan: Plan | None = None
-        results: list[ToolResultPart] = []
-        for number, call in enumerate(outcome.calls, 1):
+        for number, call in enumerate(step.calls, 1):
             if call.name == PROPOSE.name and plan is None:
                 plan, acted = self._proposed(call)
             else:
-                acted = await self._look(number, call, reply)
-            results.append(ToolResultPart(call.call, call.name, acted.text, acted.failed))
+                acted = await self._look(number, call, step.reply)
+            self._history.answer(ToolResultPart(call.call, call.name, acted.text, acted.failed))
             self._say(
-                ToolReturned(reply=reply, call=call.call, text=acted.text, failed=acted.failed)
+                ToolReturned(reply=step.reply, call=call.call, text=acted.text, failed=acted.failed)
             )
-        text = (TextPart(outcome.text),) if outcome.text else ()
-        self._said += [
-            Message("assistant", (*outcome.opaque, *text, *outcome.calls)),
-            Message("user", tuple(results)),
-        ]
         return plan
 
     async def _look(self, number: int, call: ToolCallPart, reply: str) -> Acted:
@@ -327,43 +340,3 @@ def _change(file: _File) -> Change:
     if change is None:
         raise ValueError(f"`change` of {line(file.path, 80)} is new, edit or delete.")
     return change
-
-
-# --- what is sent --------------------------------------------------------------------------------
-
-
-def fitted(said: Sequence[Message], room: int) -> Fitted:
-    """The conversation within so many tokens: what the oldest tools gave is left out first. The
-    task always goes in, and so does what was looked at last."""
-    messages = list(said)
-    tokens = [_tokens(message) for message in messages]
-    dropped = 0
-    for index in range(2, len(messages) - 1, 2):
-        if sum(tokens) <= room:
-            break
-        messages[index] = Message("user", tuple(_without_result(p) for p in messages[index].parts))
-        tokens[index] = _tokens(messages[index])
-        dropped += 1
-    return Fitted(tuple(messages), sum(tokens), dropped)
-
-
-def _without_result(part: Part) -> Part:
-    if not isinstance(part, ToolResultPart):
-        return part
-    return replace(part, text="(Left out here: too long ago.)")
-
-
-def _tokens(message: Message) -> int:
-    return sum(estimate(_text(part)) for part in message.parts)
-
-
-def _text(part: Part) -> str:
-    match part:
-        case TextPart(text=text) | ToolResultPart(text=text):
-            return text
-        case ToolCallPart(arguments=arguments):
-            return arguments
-        case OpaquePart(body=body):
-            return body
-        case _:
-            return ""
