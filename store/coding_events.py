@@ -31,6 +31,8 @@ class WorkspaceOpened(Event, frozen=True):
     """Commit that holds the user's files as they were, with what was not committed."""
     repository: str = ""
     """The git directory that holds `base` and `branch`."""
+    subfolder: str = ""
+    """Where `source` lies in its repository: `folder` has all of the repository."""
 
 
 class PlannedFile(msgspec.Struct, frozen=True):
