@@ -16,6 +16,17 @@ _LONGEST: Final = 2000
 """Bytes that arguments may have once their long texts are out."""
 
 
+def sound(made: ToolCallPart) -> ToolCallPart:
+    """The call with arguments that every wire takes: some servers look into those of old calls
+    and refuse what is no JSON object."""
+    try:
+        msgspec.json.decode(made.arguments, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        wrong = {"invalid_json": made.arguments} if made.arguments else {}
+        return msgspec.structs.replace(made, arguments=msgspec.json.encode(wrong).decode())
+    return made
+
+
 def result(call: ToolCallPart, returned: ToolResultPart) -> ToolResultPart:
     """A line that says what the result was of: `read_file src/app.py: 12 kB left out`."""
     size = _bytes(returned.text)

@@ -249,15 +249,19 @@ class _Held:
         return _Sized(messages, sum(_size(p) for m in messages for p in m.parts))
 
     def _called(self, call: ToolCallPart) -> ToolCallPart:
-        name = _UNSAFE.sub("_", call.name)[:64] or "unnamed"
-        return ToolCallPart(self._ids[call.call], name, call.arguments, call.opaque)
+        arguments = briefly.sound(call).arguments
+        return ToolCallPart(self._ids[call.call], _name(call), arguments, call.opaque)
 
     def _returned(self, call: ToolCallPart, result: ToolResultPart | None) -> ToolResultPart:
         """No call without a result: services refuse that."""
-        sent = self._called(call)
+        sent, name = self._ids[call.call], _name(call)
         if result is None:
-            return ToolResultPart(sent.call, sent.name, NEVER_CAME_BACK, failed=True)
-        return ToolResultPart(sent.call, sent.name, result.text, result.failed)
+            return ToolResultPart(sent, name, NEVER_CAME_BACK, failed=True)
+        return ToolResultPart(sent, name, result.text, result.failed)
+
+
+def _name(call: ToolCallPart) -> str:
+    return _UNSAFE.sub("_", call.name)[:64] or "unnamed"
 
 
 def _size(part: Part) -> int:

@@ -152,7 +152,10 @@ async def test_a_failed_tool_is_told_as_one(wire: Wire, scripted: Scripted, open
     )
 
 
-@pytest.mark.parametrize("arguments", ["", "{broken", '["a list"]'])
+DEEP = '{"a":' * 5000 + "1" + "}" * 5000
+
+
+@pytest.mark.parametrize("arguments", ["", "{broken", '["a list"]', DEEP])
 async def test_wrong_arguments_of_the_models_own_can_be_sent_back(
     wire: Wire, scripted: Scripted, opened: Opener, arguments: str
 ) -> None:
@@ -357,13 +360,14 @@ async def test_a_call_that_a_broken_stream_left_open_is_no_call(
     assert heard.calls == []
 
 
+@pytest.mark.parametrize("arguments", ['{"city": Paris}', DEEP])
 @pytest.mark.parametrize("wire", ["anthropic", "openai", "openai-chat"])
 async def test_a_call_written_wrongly_is_passed_on_as_written(
-    wire: Wire, scripted: Scripted, opened: Opener
+    wire: Wire, scripted: Scripted, opened: Opener, arguments: str
 ) -> None:
-    scripted.play(Script(_called(wire, '{"city": Paris}', cut=False)))
+    scripted.play(Script(_called(wire, arguments, cut=False)))
     heard = await hear(await opened(wire, scripted.url), asking(tools=(WEATHER,)))
-    assert [call.arguments for call in heard.calls] == ['{"city": Paris}']
+    assert [call.arguments for call in heard.calls] == [arguments]
     assert heard.done.stop_reason == "tool-calls"
 
 
