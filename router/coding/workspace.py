@@ -152,7 +152,7 @@ class Workspace:
             await workspace_removal.remove(self._opened, with_branch=False)
             where = f"branch {self._opened.branch}"
         else:
-            await asyncio.to_thread(workspace_removal.note_kept, self._spot)
+            await asyncio.to_thread(workspace_removal.settle_in, self._spot)
             where = f"folder {self.root}"
         return ChangeSettled(path="", settlement="kept", detail=where)
 

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from router.coding.git import Git, GitFailed
+from router.coding.snapshots import copy_index
 from router.coding.workspace_record import Spot
 from store.events import WorkspaceOpened
 
@@ -50,10 +51,13 @@ async def remove(opened: WorkspaceOpened, *, with_branch: bool, only_at: str = "
         await asyncio.to_thread(spot.remove_rest)
 
 
-def note_kept(spot: Spot) -> None:
+def settle_in(spot: Spot) -> None:
+    """Note that the user keeps a copy, and have git there see that all of it is committed."""
     note = spot.read()
     if note is not None:
         spot.write(msgspec.structs.replace(note, kept=True))
+    for own in spot.shadow.glob("worktrees/*"):
+        copy_index(spot.index, own / "index")
 
 
 async def _forget(opened: WorkspaceOpened, *, with_branch: bool, only_at: str) -> None:
