@@ -228,6 +228,14 @@ class Actions:
 
     # --- looking ---
 
+    async def do_diff(self, _arguments: str) -> None:
+        deck, active = self._screen.deck, self._screen.active
+        spawned = [task for task in deck.main.tasks if task.kind != "summarize"]
+        waiting = [task.session for task in spawned if task.state == "waiting"]
+        latest = [task.session for task in spawned if task.ended_at is not None]
+        shown = active if active != deck.chat else next(iter([*waiting, *reversed(latest)]), "")
+        await self._screen.show_diff(shown)
+
     async def do_help(self, _arguments: str) -> None:
         from tui.screens.sheet import Sheet, help_text
 
@@ -281,21 +289,31 @@ class Actions:
         self._start(self._edit_draft())
 
     async def _edit_draft(self) -> None:
+        draft = self._screen.prompt.draft
+        edited = await self.in_editor(draft.text, "prompt")
+        if edited is not None:
+            self._screen.prompt.draft = Draft(edited, draft.pieces)
+
+    async def in_editor(self, text: str, what: str) -> str | None:
+        """The text as the user's editor left it; `None`, and a sentence, if there was none."""
         from textual.app import SuspendNotSupported
 
         from tui import editor
 
-        draft = self._screen.prompt.draft
+        edited = None
+        attention = self._screen.attention
+        attention.away = True
         try:
             # The loop goes on, and answers with it; the batch keeps the screen from being drawn.
             with self._app.batch_update(), self._app.suspend(), editor.its_interrupts():
-                edited = await asyncio.to_thread(editor.edit, draft.text)
+                edited = await asyncio.to_thread(editor.edit, text, what)
         except SuspendNotSupported:
             self._screen.say("This terminal can't be handed over to an editor.", error=True)
-        else:
-            if edited.problem:
-                self._screen.say(edited.problem, error=True)
-            else:
-                self._screen.prompt.draft = Draft(edited.text, draft.pieces)
+        finally:
+            attention.away = False
         _ = self._app.refresh(layout=True)
         self._app.use_mouse(on=self._app.mouse_on)
+        if edited is None or not edited.problem:
+            return edited.text if edited else None
+        self._screen.say(edited.problem, error=True)
+        return None

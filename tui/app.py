@@ -106,8 +106,12 @@ class BaseApp(App[int]):
     def use_mouse(self, *, on: bool) -> None:
         """Take the mouse, or leave it to the terminal, which selects text in its own way."""
         self.mouse_on = on
+        self.to_terminal(_MOUSE_ON if on else _MOUSE_OFF)
+
+    def to_terminal(self, sequence: str) -> None:
+        """Send the terminal something that draws nothing."""
         if self._driver is not None:
-            self._driver.write(_MOUSE_ON if on else _MOUSE_OFF)
+            self._driver.write(sequence)
 
     # --- a quiet end ---
 

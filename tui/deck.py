@@ -1,12 +1,20 @@
 """The views the screen holds: a chat and what was spawned from it, folded together."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from router.fold import fold
 from router.view import View
-from store.events import Entry, SessionStarted
+from store.events import ApprovalAsked, Entry, SessionStarted
+
+
+class Asking(NamedTuple):
+    """A question to the user, and the session that has it."""
+
+    view: View
+    asked: ApprovalAsked
 
 
 class Deck:
@@ -26,6 +34,12 @@ class Deck:
 
     def get(self, session: str) -> View | None:
         return self._views.get(session)
+
+    def asking(self, first: str) -> list[Asking]:
+        """What waits for the user: of the session `first`, then of the chat, then of the others."""
+        waiting = [view for view in self._views.values() if view.approvals]
+        waiting.sort(key=lambda view: (view.session != first, view.session != self.chat))
+        return [Asking(view, asked) for view in waiting for asked in view.approvals]
 
     def put(self, view: View) -> None:
         """Hold a view, or replace the one of its session."""

@@ -33,15 +33,15 @@ def its_interrupts() -> Generator[None]:
         _ = signal.signal(signal.SIGINT, before)
 
 
-def edit(text: str) -> Edited:
-    """Open `text` in $VISUAL or $EDITOR. Blocks: the terminal is the editor's.
+def edit(text: str, what: str = "prompt") -> Edited:
+    """Open `text`, which is a `what`, in $VISUAL or $EDITOR. Blocks: the terminal is the editor's.
 
     Raises nothing: Textual would not take the terminal back.
     """
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         with tempfile.TemporaryDirectory(prefix="butler-") as folder:
-            path = Path(folder) / "prompt.md"
+            path = Path(folder) / f"{what}.md"
             _ = path.write_text(text, encoding="utf-8")
             code = subprocess.run([*shlex.split(command), str(path)], check=False).returncode
             edited = path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
@@ -49,5 +49,5 @@ def edit(text: str) -> Edited:
         hint = "set $VISUAL or $EDITOR to one that can"
         return Edited(text, f"The editor {command!r} can't be used: {hint}.")
     if code:
-        return Edited(text, f"{command} ended with code {code}: the prompt is as it was.")
+        return Edited(text, f"{command} ended with code {code}: the {what} is as it was.")
     return Edited(edited)

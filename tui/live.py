@@ -6,11 +6,13 @@ owns any of them.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from router.clock import now_ms
 from router.view import View
+from store.errors import SessionBusy
+from store.events import ApprovalAsked, Entry
 from tui.deck import Deck
 from tui.watched import watched
 
@@ -132,20 +134,38 @@ class Live:
             children = [task.session for task in view.tasks if task.ended_at is None]
             if children:
                 _ = await subscription.add(*children)
+            asking = [task.session for task in view.tasks if task.state == "waiting"]
+            waiting = [child for session in asking if (child := await self._load(session))]
         except BaseException:
             subscription.close()
             raise
         if self._subscription is not None:
             self._subscription.close()
         self._subscription, self.deck = subscription, Deck(view)
+        for child in waiting:
+            self.deck.put(child)
         taking_in = self._take_in(subscription, self.deck)
         self._pump = watched(taking_in, "pump", self.on_failure)
         self.on_change()
 
     async def _take_in(self, subscription: "Subscription", deck: Deck) -> None:
         async for entries in subscription:
-            if deck.fold(entries):
+            changed = deck.fold(entries)
+            for session in _asking_unseen(entries, deck):
+                if child := await self._load(session):
+                    deck.put(child)
+                    changed = True
+            if changed:
                 self.on_change()
+
+    async def _load(self, session: str) -> View | None:
+        """A spawned session that waits for the user, with its card; `None` if another program has
+        it, whose user is asked there."""
+        try:
+            return await self.engine.open(session)
+        except SessionBusy:
+            log.info("session %s is another program's: its questions are asked there", session)
+            return None
 
     async def _first_session(self) -> None:
         session = self.options.session
@@ -154,6 +174,16 @@ class Live:
             here = str(self.options.workspace)
             session = next((row.id for row in rows if row.workspace == here), None)
         await (self.open(session) if session else self.begin())
+
+
+def _asking_unseen(entries: Iterable[Entry], deck: Deck) -> set[str]:
+    """Sessions that ask the user something while no view of them is held."""
+    return {
+        entry.session
+        for entry in entries
+        if entry.session and isinstance(entry.event, ApprovalAsked)
+        if deck.get(entry.session) is None
+    }
 
 
 def _raise(error: BaseException) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from router.config import Ui
 from router.places import HOME, Places
 from router.rehearsal import Rehearsal, sheltered, staged
@@ -27,7 +29,8 @@ def open_rehearsal(theme: str | None, *, mouse: bool) -> int:
     """
     need_terminal("A rehearsal is there to be watched.")
     data = Places.find(os.environ).data
-    ui = Ui(mouse=mouse) if theme is None else Ui(theme=theme, mouse=mouse)
+    ui = Ui(mouse=mouse, bell=False)
+    ui = ui if theme is None else replace(ui, theme=theme)
     pasting.guard()
     with _sealed():
         code = asyncio.run(_rehearse(data, ui))

@@ -56,23 +56,26 @@ class AskChoice(ModalScreen[str | None]):
 
 
 class AskLine(ModalScreen[str | None]):
-    """A line of text, or `None`."""
+    """A line of text, or `None` for Esc."""
 
     DEFAULT_CSS = f"AskLine {{{_CSS}}}"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Leave", show=False)
     ]
 
-    def __init__(self, question: str, text: str) -> None:
+    def __init__(self, question: str, text: str, *, may_be_empty: bool = False) -> None:
         super().__init__()
         self._question = question
         self._text = text
+        self._may_be_empty = may_be_empty
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self._question, markup=False)
             yield Input(self._text)
+            yield Static(Content.styled("enter takes it   esc leaves", QUIET))
 
     @on(Input.Submitted)
     def _submitted(self, message: Input.Submitted) -> None:
-        _ = self.dismiss(message.value.strip() or None)
+        text = message.value.strip()
+        _ = self.dismiss(text if text or self._may_be_empty else None)

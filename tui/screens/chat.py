@@ -1,7 +1,7 @@
 """The chat: the house with a prompt below, and everything the keyboard can do there."""
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
 
 from msgspec.structs import replace
 from textual import events, on
@@ -10,7 +10,9 @@ from textual.binding import Binding, BindingType
 
 from router.asking import Prompt as Asked
 from router.view import View
+from tui.attention import Attention
 from tui.completing import Completer
+from tui.deciding import Deciding
 from tui.drafts import Draft, Drafts
 from tui.history import History
 from tui.screens.house import HouseScreen
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
     from store.events import ThresholdCrossed
     from tui.actions import Actions
+    from tui.app import ButlerApp
     from tui.live import Live
+    from tui.screens.diff import Choice
 
 Severity: TypeAlias = Literal["information", "warning", "error"]
 _HINTS: Final = (
@@ -54,8 +58,8 @@ class ChatScreen(HouseScreen):
         Binding("ctrl+g", "edit", "Editor", show=False),
         Binding("ctrl+s", "command('sessions')", "Sessions", show=False),
         Binding("ctrl+w,x", "close_tab", "Close tab", show=False),
-        Binding("alt+a", "decide('approve')", "Approve", show=False),
-        Binding("alt+r", "decide('reject')", "Reject", show=False),
+        Binding("alt+a", "decide(True)", "Approve", show=False),
+        Binding("alt+r", "decide(False)", "Reject", show=False),
         Binding("f1", "command('help')", "Help", show=False),
         Binding("f2", "command('usage')", "Usage", show=False),
         *(Binding(f"alt+{n}", f"tab({n})", show=False) for n in range(1, 10)),
@@ -67,6 +71,8 @@ class ChatScreen(HouseScreen):
         self.actions = actions
         self.prompt = Prompt()
         self.card = CardDock()
+        self.attention = Attention(self._alert)
+        self._deciding = Deciding(self)
         self.next_pins = pins
         self.history = History()
         self._told: Mapping[str, ThresholdCrossed] = self.deck.main.house.told
@@ -97,7 +103,8 @@ class ChatScreen(HouseScreen):
             return
         super().paint()
         self._tell_thresholds()
-        self.card.show(self.deck.main.approvals)
+        self.card.show(self.deck.asking(self.active), self.active)
+        self.attention.look(self.deck, in_focus=cast("ButlerApp", self.app).app_focus)
         self.hint.show(_ANSWERING if _answering(self.view) else _HINTS)
 
     def _tell_thresholds(self) -> None:
@@ -179,6 +186,8 @@ class ChatScreen(HouseScreen):
     def _prompt_changed(self) -> None:
         self._completer.look()
         self._keep_draft()
+        if self.card.display:
+            _ = self.call_after_refresh(self._fit_card)
 
     def _keep_draft(self) -> None:
         """What is on its way counts as a draft until the engine has it on disk."""
@@ -219,15 +228,45 @@ class ChatScreen(HouseScreen):
         self._type(message.character)
 
     @on(CardDock.Decided)
-    async def _decided(self, message: CardDock.Decided) -> None:
-        self.focus_home()
+    def _decided(self, message: CardDock.Decided) -> None:
+        self._deciding.take(message)
+
+    def action_decide(self, agree: bool) -> None:
+        if agree:
+            self.card.agree()
+        else:
+            self.card.refuse()
+
+    @on(events.Resize)
+    def _fit_card(self) -> None:
+        """Leave room for the transcript, however much the prompt holds."""
+        others = 5 if self.has_class("-narrow") else 6
+        self.card.fit(self.size.height - max(2, self.prompt.outer_size.height) - others)
+
+    def _alert(self, sequence: str) -> None:
+        if self.live.options.config.ui.bell:
+            cast("ButlerApp", self.app).to_terminal(sequence)
+
+    # --- changes ---
+
+    async def on_card_dock_diff_wanted(self, message: "CardDock.DiffWanted") -> None:
+        await self.show_diff(message.session)
+
+    async def show_diff(self, session: str) -> None:
+        """Show what a session has changed, for the user to decide on."""
         try:
-            await self.live.engine.decide(message.approval, message.choice)
+            if session:
+                await self.live.open_task(session)
         except REFUSALS as error:
             self.say(str(error), error=True)
+            return
+        if not self.open_diff(session, self._settle):
+            self.say("No coding session has changes to look at.", error=True)
 
-    def action_decide(self, choice: str) -> None:
-        self.card.decide(choice)
+    async def _settle(
+        self, session: str, choice: "Choice", paths: tuple[str, ...] | None
+    ) -> None:
+        await self.live.engine.settle(session, choice, paths)
 
     # --- stopping ---
 

@@ -1,62 +1,105 @@
-"""The card: the oldest thing that waits for the user's decision, above the prompt.
+"""The card: the first of what waits for the user's decision, above the prompt.
 
 It never takes the focus by itself, accepts nothing for a moment after it appears and after every
 stray key, and knows neither Space nor Enter nor a click: nobody approves by accident.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Final
+from typing import ClassVar, Final
 
 from textual import events
-from textual.containers import Vertical, VerticalScroll
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from store.events import ApprovalAsked
-from tui.text import sanitise, sanitise_line
-from tui.wording import QUIET
+from tui.deck import Asking
+from tui.widgets.cards.keys import agreeing, keys_of, refusing
+from tui.widgets.cards.lines import ScrollLines
+from tui.widgets.part import Part
+
+__all__ = ["GUARD", "CardDock", "keys_of"]
 
 GUARD: Final = 0.4
 """Seconds in which nothing is accepted."""
-_LETTERS: Final = {"approve": "a", "edit": "e", "reject": "r"}
+_LEAST: Final = 4
+"""Rows of a card, its frame included, that are always there."""
 
 
-def keys_of(choices: Sequence[str]) -> dict[str, str]:
-    """The key of each choice: letters for the usual three, digits for the rest in order."""
-    keys: dict[str, str] = {}
-    for choice in choices:
-        keys[_LETTERS.get(choice) or str(sum(key.isdigit() for key in keys) + 1)] = choice
-    return keys
+class _Edge(Part):
+    """The upper or lower side of the frame, with words in it."""
+
+    DEFAULT_CSS = "_Edge { height: 1; color: $warning; }"
+
+    def __init__(self, round_: str, heavy: str) -> None:
+        super().__init__()
+        self._corners = {False: round_, True: heavy}
+        self._heavy = False
+        self._words: Callable[[int], tuple[Content, Content]] = lambda _: (Content(""), Content(""))
+
+    def show(self, words: Callable[[int], tuple[Content, Content]], *, heavy: bool) -> None:
+        self._words, self._heavy = words, heavy
+        self.changed()
+
+    def draw(self, width: int, now: int) -> Content:
+        left, rule, right = self._corners[self._heavy]
+        room = max(1, width - 6)
+        start, end = self._words(room)
+        if end and start.cell_length + end.cell_length + 3 > room:
+            start = start.truncate(max(1, room - end.cell_length - 3), ellipsis=True)
+        start = start.truncate(room, ellipsis=True)
+        fill = room - start.cell_length - (end.cell_length + 2 if end else 0)
+        tail = Content.assemble(" ", end, " ") if end else Content("")
+        return Content.assemble(f"{left}{rule} ", start, " ", rule * fill, tail, f"{rule}{right}")
 
 
 class CardDock(Vertical, can_focus=True):
     """Shows one approval; posts `Decided` when the user has chosen."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_body(-1)", "Up", show=False),
+        Binding("down", "scroll_body(1)", "Down", show=False),
+        Binding("pageup", "page_body(-1)", "Page up", show=False),
+        Binding("pagedown", "page_body(1)", "Page down", show=False),
+        Binding("home", "end_of_body(-1)", "Top", show=False),
+        Binding("end", "end_of_body(1)", "Bottom", show=False),
+    ]
     DEFAULT_CSS = """
     CardDock {
         display: none;
         height: auto;
-        max-height: 14;
         margin: 0 1;
-        padding: 0 1;
-        border: round $warning;
-        border-title-color: $warning;
-        border-title-style: bold;
-        border-subtitle-color: $text-muted;
-        &:focus { border: heavy $warning; }
-        & > VerticalScroll { height: auto; max-height: 9; scrollbar-size-vertical: 1; }
-        & Static { height: auto; width: 1fr; }
-        & > #card-keys { margin-top: 1; }
+        & > #card-body {
+            padding: 0 1;
+            border-left: round $warning;
+            border-right: round $warning;
+        }
+        &:focus > #card-body {
+            border-left: heavy $warning;
+            border-right: heavy $warning;
+        }
     }
     """
 
     class Decided(Message):
-        def __init__(self, approval: str, choice: str) -> None:
+        """The user has chosen, which may need a word more: a reason, an answer, an edit."""
+
+        def __init__(self, asking: Asking, choice: str, *, focused: bool) -> None:
             super().__init__()
-            self.approval = approval
+            self.asking = asking
+            self.approval = asking.asked.approval
             self.choice = choice
+            self.focused = focused
+            """Whether the card had the keyboard."""
+
+    class DiffWanted(Message):
+        """The user wants to see what a session has changed."""
+
+        def __init__(self, session: str) -> None:
+            super().__init__()
+            self.session = session
 
     class Returned(Message):
         """A key meant for the prompt (empty: the user only wants to go back there)."""
@@ -65,72 +108,166 @@ class CardDock(Vertical, can_focus=True):
             super().__init__()
             self.character = character
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(id="card")
-        self._asked: ApprovalAsked | None = None
+        self.clock = clock
+        self._asking: Asking | None = None
+        self._active = ""
+        self._more = 0
+        self._rows = 0
         self._closed_until = 0.0
-        self._question = Static(id="card-question", markup=False)
-        self._shown = Static(id="card-shown", markup=False)
-        self._keys = Static(id="card-keys", markup=False)
+        self._top = _Edge("╭─╮", "┏━┓")
+        self._foot = _Edge("╰─╯", "┗━┛")
+        self.body = ScrollLines(id="card-body")
 
     @property
     def asked(self) -> ApprovalAsked | None:
-        return self._asked
+        return self._asking.asked if self._asking else None
 
-    def show(self, approvals: Sequence[ApprovalAsked]) -> None:
-        """Show the oldest approval, or nothing."""
-        asked = approvals[0] if approvals else None
-        if asked is not None:
-            more = len(approvals) - 1
-            self.border_subtitle = f"{more} more after this" if more else ""
-        if asked is self._asked or (
-            asked and self._asked and asked.approval == self._asked.approval
-        ):
+    # --- what is shown ---
+
+    def show(self, waiting: Sequence[Asking], active: str) -> None:
+        """Show the first of what waits, or nothing; `active` is the session whose tab is shown."""
+        asking = self._chosen(waiting, active)
+        before, more = self._asking, max(0, len(waiting) - 1)
+        if asking is None:
+            self._hide()
             return
-        self._asked = asked
-        self.display = asked is not None
-        if asked is not None:
+        same = before is not None and before.asked.approval == asking.asked.approval
+        unchanged = same and before is not None and _looks(before) == _looks(asking)
+        if unchanged and (active, more) == (self._active, self._more):
+            return
+        self._asking, self._active, self._more = asking, active, more
+        if not unchanged:
             self._guard()
-            self._fill(asked)
+        self._fill(from_top=not same)
 
-    def _fill(self, asked: ApprovalAsked) -> None:
+    def _chosen(self, waiting: Sequence[Asking], active: str) -> Asking | None:
+        """The first; but what the user is reading stays where it is."""
+        if self.has_focus and active == self._active and self.asked is not None:
+            for asking in waiting:
+                if asking.asked.approval == self.asked.approval:
+                    return asking
+        return waiting[0] if waiting else None
+
+    def _hide(self) -> None:
+        if self._asking is not None:
+            if self.has_focus:
+                _ = self.post_message(self.Returned(""))
+            self._asking = None
+            self.display = False
+
+    def _fill(self, *, from_top: bool) -> None:
+        from tui.widgets.cards import drawing
+
+        if self._asking is None:
+            return
         if not self.children:  # most runs never show a card
-            shown = VerticalScroll(self._shown, can_focus=False)
-            _ = self.mount(self._question, shown, self._keys)
-        self.border_title = f" {sanitise_line(asked.kind)} · {asked.approval[:6]} "
-        self._question.update(Content.styled(sanitise(asked.question), "bold"))
-        self._shown.update(Content(sanitise(asked.shown)))
-        parts: list[str | tuple[str, str]] = [("Tab here, then  ", QUIET)]
-        for key, choice in keys_of(asked.choices).items():
-            parts += [(key, "bold $warning"), f" {sanitise_line(choice)}   "]
-        parts.append(("or anywhere  alt+a   alt+r", QUIET))
-        self._keys.update(Content.assemble(*parts))
+            _ = self.mount(self._top, self.body, self._foot)
+        self.display = True
+        asking, elsewhere = self._asking, self._asking.view.session != self._active
+        self.body.show(
+            lambda width: drawing.body(asking, width, elsewhere=elsewhere), from_top=from_top
+        )
+        self._label()
+
+    def _label(self) -> None:
+        from tui.widgets.cards import drawing
+
+        if self._asking is None:
+            return
+        asking, more, focused = self._asking, self._more, self.has_focus
+        self._top.show(lambda width: drawing.head(asking, more, width), heavy=focused)
+        self._foot.show(
+            lambda width: drawing.foot(asking.asked, width, focused=focused), heavy=focused
+        )
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self._label()
+        self._bound()
+
+    def fit(self, rows: int) -> None:
+        """Take no more than a part of `rows`, which is what the transcript and the card share."""
+        self._rows = rows
+        self._bound()
+
+    def _bound(self) -> None:
+        share = 0.75 if self.has_focus else 0.55
+        rows = max(_LEAST, min(int(self._rows * share), self._rows - 3))
+        self.body.styles.max_height = rows - 2
+
+    # --- scrolling ---
+
+    def action_scroll_body(self, step: int) -> None:
+        self.body.scroll_relative(y=step, animate=False)
+
+    def action_page_body(self, step: int) -> None:
+        self.body.scroll_relative(y=step * max(1, self.body.size.height - 1), animate=False)
+
+    def action_end_of_body(self, step: int) -> None:
+        if step < 0:
+            self.body.scroll_home(animate=False)
+        else:
+            self.body.scroll_end(animate=False)
+
+    # --- deciding ---
+
+    def agree(self) -> None:
+        """Choose what the card would have the user say yes to."""
+        if self.asked is not None:
+            self.decide(agreeing(self.asked.choices))
+
+    def refuse(self) -> None:
+        if self.asked is not None:
+            self.decide(refusing(self.asked.choices))
 
     def decide(self, choice: str) -> None:
         """Decide, unless the card appeared, or a stray key was hit, only just now."""
-        asked = self._asked
-        if asked is None or choice not in asked.choices or monotonic() < self._closed_until:
+        asking = self._asking
+        if asking is None or choice not in asking.asked.choices:
+            return
+        if self.clock() < self._closed_until:
             return
         self._guard()
-        _ = self.post_message(self.Decided(asked.approval, choice))
+        _ = self.post_message(self.Decided(asking, choice, focused=self.has_focus))
 
     def _guard(self) -> None:
-        self._closed_until = monotonic() + GUARD
+        self._closed_until = self.clock() + GUARD
 
     def on_key(self, event: events.Key) -> None:
-        if self._asked is None:
+        if self._asking is None or not self._took(event):
             return
-        choice = keys_of(self._asked.choices).get(event.character or "")
+        _ = event.stop()
+        event.prevent_default()
+
+    def _took(self, event: events.Key) -> bool:
+        """Whether the key was the card's."""
+        if self._asking is None:
+            return False
+        view, asked = self._asking
+        # A chord brings its letter along in some terminals.
+        letter = "" if event.key.startswith("alt+") else event.character or ""
+        choice = keys_of(asked.choices, asked.kind).get(letter)
         if choice is not None:
             self.decide(choice)
+        elif asked.kind == "changes" and letter == "v":
+            _ = self.post_message(self.DiffWanted(view.session))
         elif event.key == "escape":
             _ = self.post_message(self.Returned(""))
         elif event.key in {"space", "enter"}:
             self._guard()
-        elif event.is_printable and event.character:
+        elif event.is_printable and letter:
             self._guard()
-            _ = self.post_message(self.Returned(event.character))
+            _ = self.post_message(self.Returned(letter))
         else:
-            return
-        _ = event.stop()
-        event.prevent_default()
+            if event.key not in self.screen.active_bindings:
+                self._guard()
+            return False
+        return True
+
+
+def _looks(asking: Asking) -> tuple[object, ...]:
+    """What of a session its card is drawn from."""
+    view = asking.view
+    return asking.asked.approval, view.title, view.plan, view.alternatives

@@ -1,0 +1,1 @@
+"""What cards say, by kind. Pure: approvals and views in, lines out."""
