@@ -19,7 +19,7 @@ from router.dispatch import Acted, Call, Outcome
 from router.policy import Refusal
 from router.providers.base import ToolCallPart, ToolResultPart
 from router.services import Services
-from store.events import Candidate, SessionState, ToolReturned
+from store.events import Candidate, Note, SessionState, ToolReturned
 
 CLI: Final = "cli:"
 """What the accounts of programs on the PATH begin with: those work by themselves."""
@@ -91,6 +91,7 @@ class Specialist:
         self._interrupted = interrupted
         self._spent = 0.0
         self._cut_offs = 0
+        self._told_dropped = False
         self._circles = Circles()
         self._outcome: Outcome | None = None
 
@@ -116,7 +117,7 @@ class Specialist:
         self._outcome = outcome
         self._spent += outcome.cost or 0.0
         if outcome.failure:
-            return self._report("failed", text=outcome.text, reason=outcome.message)
+            return self._report("failed", reason=outcome.message)
         step = Step(
             reply=reply,
             text=outcome.text,
@@ -145,6 +146,7 @@ class Specialist:
             system = sentences.system("T4" if local else "T1", self._system, work.instructions)
             taken = beside + estimate(system)
             fitted = self._history.fit(opening, room - taken, model=first)
+            self._tell_dropped(fitted)
             return msgspec.structs.replace(fitted, tokens=fitted.tokens + taken)
 
         call = Call(
@@ -160,6 +162,12 @@ class Specialist:
             tools=tools,
         )
         return await services.dispatcher.run(call)
+
+    def _tell_dropped(self, fitted: Fitted) -> None:
+        if fitted.dropped and not self._told_dropped:
+            self._told_dropped = True
+            text = "The oldest steps no longer fit into this model's window and are left out."
+            self._say(Note(level="info", text=text))
 
     # --- tools -----------------------------------------------------------------------------------
 
@@ -220,15 +228,13 @@ class Specialist:
         self._history.add(step)
         if outcome.stop_reason == "refused":
             reason = _DECLINED.format(model=outcome.model)
-            return self._report("failed", text=outcome.text, reason=reason)
+            return self._report("failed", reason=reason)
         if outcome.offered or not self._toolbox.tools:
-            return self._report("done", text=outcome.text)
+            return self._report("done")
         if worked:
             reason = _LOST_TOOLS.format(model=outcome.model)
-            return self._report("failed", text=outcome.text, reason=reason)
-        return self._report(
-            "done", text=outcome.text, reason=_WITHOUT_TOOLS.format(model=outcome.model)
-        )
+            return self._report("failed", reason=reason)
+        return self._report("done", reason=_WITHOUT_TOOLS.format(model=outcome.model))
 
     def _cut_off(self, step: Step) -> Report | None:
         self._cut_offs += 1
@@ -237,14 +243,14 @@ class Specialist:
         if self._cut_offs < _CUT_OFFS:
             return None
         reason = _CUT_OFF.format(model=step.model, times=self._cut_offs)
-        return self._report("failed", text=step.text, reason=reason)
+        return self._report("failed", reason=reason)
 
     def _turned_around(self, outcome: Outcome) -> Report | None:
         """Tell a model that goes round in circles; end it where it was told already."""
         if self._circles.closed:
             tool = outcome.calls[-1].name[:80]
             reason = _CIRCLES.format(model=outcome.model, tool=tool)
-            return self._report("failed", text=outcome.text, reason=reason)
+            return self._report("failed", reason=reason)
         warning = self._circles.warning()
         if warning:
             self._history.tell(warning)
@@ -256,11 +262,11 @@ class Specialist:
         reason = _COST.format(spent=self._spent, limit=self._limit)
         return self._report("failed", reason=reason)
 
-    def _report(self, state: SessionState, *, text: str = "", reason: str = "") -> Report:
+    def _report(self, state: SessionState, *, reason: str = "") -> Report:
         last = self._outcome
         return Report(
             state=state,
-            text=text,
+            text=last.text if last else "",
             reason=reason,
             tier=last.tier if last else None,
             model=last.model if last else "",

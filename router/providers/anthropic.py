@@ -84,6 +84,7 @@ class AnthropicModel:
             default_headers=connection.headers,
             http_client=anthropic.DefaultAsyncHttpxClient(verify=tls.context()),
         )
+        self._eager = tells_arguments_early(str(self._client.base_url))
 
     def stream(self, request: Request) -> AsyncIterator[Chunk]:
         answer = Answer()
@@ -104,7 +105,7 @@ class AnthropicModel:
             max_tokens=request.max_output_tokens,
             messages=_messages(request.messages),
             system=request.system or anthropic.omit,
-            tools=[_tool(tool) for tool in request.tools] or anthropic.omit,
+            tools=[_tool(tool, eager=self._eager) for tool in request.tools] or anthropic.omit,
             stream=True,
             timeout=httpx2.Timeout(self._connection.silence, connect=request.connect_timeout),
         )
@@ -128,6 +129,13 @@ class AnthropicModel:
                 ),
             )
         return transport_failure(self._connection, error)
+
+
+def tells_arguments_early(address: str) -> bool:
+    """Whether the service may be asked to tell a call's arguments while they are written. Else it
+    holds each value back until that is whole: silence, for as long as a file takes to write.
+    Gateways that don't know the wish refuse the request, so only Anthropic itself is asked."""
+    return httpx2.URL(address).host == "api.anthropic.com"
 
 
 def open_wire(connection: Connection) -> AnthropicModel:
@@ -294,9 +302,10 @@ def _image(part: ImagePart) -> ImageBlockParam:
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}
 
 
-def _tool(tool: Tool) -> ToolParam:
-    return {
+def _tool(tool: Tool, *, eager: bool) -> ToolParam:
+    built: ToolParam = {
         "name": tool.name,
         "description": tool.description,
         "input_schema": dict(tool.schema),
     }
+    return {**built, "eager_input_streaming": True} if eager else built

@@ -214,6 +214,14 @@ def test_what_is_told_follows_the_results() -> None:
     assert last.parts[1:] == (TextPart("Another way, please.\n\nAnd smaller."),)
 
 
+def test_what_is_told_after_silence_joins_what_came_before() -> None:
+    """All of an answer went into hidden reasoning: there is nothing to send back of it."""
+    made = history(step(1, "short"), Step(reply="r2", told="You were cut off."))
+    messages = made.messages(TASK)
+    assert_accepted(messages)
+    assert messages[-1].parts[-1] == TextPart("You were cut off.")
+
+
 # --- into a window -----------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from router.policy import Ask
 from router.providers.base import ToolCallPart
 from store.events import (
     Candidate,
+    Note,
     ReplyFailed,
     ReplyFinished,
     ReplyStarted,
@@ -142,6 +143,34 @@ async def test_a_stream_that_breaks_in_a_call_loses_nothing(
     assert (report.state, report.text) == ("done", "Went on.")
     assert [path.name for path in shop.root.iterdir()] == ["one"]
     assert "never" not in json.dumps(llmock_service.requests()[-1]["body"])
+
+
+async def test_long_work_fits_into_a_small_window(llmock_service: Llmock, tmp_path: Path) -> None:
+    """What was read first becomes a line, then falls out; every call keeps its result."""
+    llmock_service.script(
+        *(call("read_file", path=f"{number}.py") for number in range(30)), reply("Read all.")
+    )
+    config = configuration(llmock_service, tools=True)
+    key = f"openai/{CODEX}"
+    small = replace(config.models[key], context=4000)
+    config = replace(config, models={**config.models, key: small})
+    async with open_workshop(config, tmp_path) as shop:
+        for number in range(30):
+            (shop.root / f"{number}.py").write_text(f"# {number}\n" + "a line\n" * 200)
+        report = await shop.do(steps=40)
+        notes = await shop.of(Note)
+    assert (report.state, report.text) == ("done", "Read all.")
+    last = llmock_service.requests()[-1]["body"]["input"]
+    assert "Mend the sum." in json.dumps(last[0])
+    assert "earlier steps of your work" in json.dumps(last[0])
+    made = [item["call_id"] for item in last if item["type"] == "function_call"]
+    answered = [item["call_id"] for item in last if item["type"] == "function_call_output"]
+    assert made == answered
+    outputs = [item["output"] for item in last if item["type"] == "function_call_output"]
+    assert "kB left out" in outputs[0]
+    assert outputs[-1].startswith("# 29")
+    assert len(json.dumps(last)) < 3 * 4000
+    assert ["left out" in note.text for note in notes] == [True]
 
 
 # --- where it stops by itself ------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from router.providers import Wire
+from router.providers.anthropic import tells_arguments_early
 from router.providers.base import Done, Progress, Text, ToolCallReady
 from router.waiting import limited
 from tests.router.providers.asking import WEATHER, asking, hear
@@ -53,3 +54,24 @@ async def test_signs_of_life_are_no_answer(scripted: Scripted, opened: Opener) -
     assert [type(chunk) for chunk in heard.chunks[1:]] == [Progress, Done]
     assert not any(isinstance(chunk, Text | ToolCallReady) for chunk in heard.chunks)
     assert heard.done.stop_reason == "length"
+
+
+@pytest.mark.parametrize(
+    ("address", "early"),
+    [
+        ("https://api.anthropic.com", True),
+        ("https://gateway.example/anthropic", False),
+        ("https://api.anthropic.com.example", False),
+    ],
+)
+def test_only_anthropic_is_asked_for_early_arguments(address: str, early: bool) -> None:
+    assert tells_arguments_early(address) is early
+
+
+async def test_a_gateway_is_sent_nothing_it_may_not_know(
+    scripted: Scripted, opened: Opener
+) -> None:
+    scripted.play(Script(speech.SPEECH["anthropic"].whole))
+    await hear(await opened("anthropic", scripted.url), asking(tools=(WEATHER,)))
+    [tool] = scripted.visits[0].json["tools"]
+    assert set(tool) == {"name", "description", "input_schema"}
