@@ -1,0 +1,189 @@
+"""Commands that a model wants to run: shown in full, approved by the user, run and cut short."""
+
+import asyncio
+import hashlib
+import signal
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from router.coding.command_line import Reading, read, warnings
+from router.coding.contract import Ask, Question, Stop
+from router.coding.running import Ran, run
+from router.coding.sandbox import SHELL, Sandbox
+from router.coding.visible import visible, visible_command
+from router.dispatch import Acted
+from router.providers.base import Tool
+from store.events import ApprovalGiven
+
+LONGEST: Final = 8192
+"""Bytes of a command: more than that nobody reads before approving it."""
+
+RUN_COMMAND: Final = Tool(
+    "run_command",
+    f"Run a command with {SHELL} -c in the workspace's folder. The user sees it and may reject it, "
+    "so run one small thing at a time; chains, redirections and substitutions are asked about "
+    "every time. There is no terminal, standard input is empty, the environment holds no "
+    "secrets, and usually there is no network. Gives the exit code and the output (standard error "
+    "included), the first and last 8 kB of it. Everything it started is ended with it: nothing "
+    "goes on in the background. Use the file tools to look at files and to change them.",
+    {
+        "type": "object",
+        "properties": {
+            "command": {"type": "string", "description": "As it would be typed into a shell"},
+            "why": {"type": "string", "description": "For the user, in one short sentence"},
+        },
+        "required": ["command"],
+        "additionalProperties": False,
+    },
+)
+
+_CHOICES: Final = ("approve", "reject", "stop")
+_CHOICES_WITH_ALWAYS: Final = ("approve", "always", "reject", "stop")
+
+
+class Allowed:
+    """Programs and subcommands that the user has allowed for the rest of a session."""
+
+    def __init__(self) -> None:
+        self._pairs: set[tuple[str, str]] = set()
+
+    @classmethod
+    def from_answers(cls, answers: Iterable[tuple[str, str]]) -> "Allowed":
+        """From what was shown and chosen before. What may be allowed is shown as it is, so it is
+        read again by the rules of today."""
+        allowed = cls()
+        for shown, choice in answers:
+            if choice == "always":
+                allowed.add(read(shown))
+        return allowed
+
+    def add(self, reading: Reading) -> None:
+        if reading.may_always:
+            self._pairs.add(reading.pair)
+
+    def holds(self, reading: Reading) -> bool:
+        return reading.may_always and reading.pair in self._pairs
+
+
+class Commands:
+    """Runs a session's commands in its workspace."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        ask: Ask,
+        sandbox: Sandbox,
+        timeout: float,
+        allowed: Allowed,
+        folders: Sequence[Path] = (),
+    ) -> None:
+        """
+        Args:
+            folders: Butler's own places, which no command may see.
+        """
+        self._root = root
+        self._ask = ask
+        self._sandbox = sandbox
+        self._timeout = timeout
+        self._allowed = allowed
+        self._folders = tuple(folders)
+
+    async def run(self, command: str, call: str) -> Acted:
+        """Ask where it has to be asked, and run exactly what was shown.
+
+        Raises:
+            Stop: the user wants no more of it.
+        """
+        problem = _problem(command)
+        if problem:
+            return Acted(problem, failed=True)
+        reading = read(command)
+        if not self._allowed.holds(reading):
+            question = self._question(command, call, reading)
+            refusal = _refusal(await self._ask(question), question, reading, self._allowed)
+            if refusal:
+                return Acted(refusal, failed=True)
+        return await self._run(command)
+
+    def _question(self, command: str, call: str, reading: Reading) -> Question:
+        return Question(
+            kind="command",
+            question="Run this command?",
+            shown=visible_command(command),
+            detail="\n".join(self._details(command, reading)),
+            choices=_CHOICES_WITH_ALWAYS if reading.may_always else _CHOICES,
+            call=call,
+        )
+
+    def _details(self, command: str, reading: Reading) -> Iterable[str]:
+        yield f"It runs {self._sandbox.describe()}."
+        yield f"Folder: {visible(str(self._root), keep='')} · at most {self._timeout:g} s"
+        noticed = warnings(command)
+        if noticed:
+            yield f"Notice: {visible('; '.join(noticed), keep='')}."
+        if reading.may_always:
+            yield f"Always allows “{reading.name}” until this session ends."
+        else:
+            yield f"It can't be allowed for the session: {reading.reason}."
+
+    async def _run(self, command: str) -> Acted:
+        argv = await asyncio.to_thread(self._sandbox.argv, command, self._root, self._folders)
+        environ = self._sandbox.environment()
+        try:
+            ran = await run(argv, folder=self._root, environ=environ, limit=self._timeout)
+        except OSError as error:
+            return Acted(f"The command could not be started ({error.strerror}).", failed=True)
+        return Acted(f"{_ending(ran)}\n{visible(ran.output)}".rstrip(), failed=ran.code != 0)
+
+
+def _problem(command: str) -> str:
+    """Why it is refused without asking: it can't be shown for what it is."""
+    if not command.strip():
+        return "There is no command. Give one to run."
+    if "\0" in command:
+        return "The command holds a NUL character, which no shell takes. Leave it out."
+    try:
+        size = len(command.encode())
+    except UnicodeEncodeError:
+        return "The command holds half of a character (a lone surrogate). Leave it out."
+    if size > LONGEST:
+        return (
+            f"The command is {size:,} bytes long; at most {LONGEST:,} can be shown for approval. "
+            "Write a script with the file tools, and run that."
+        )
+    return ""
+
+
+def _refusal(given: ApprovalGiven, asked: Question, reading: Reading, allowed: Allowed) -> str:
+    """What the model is told where the user did not agree; empty where they did.
+
+    Raises:
+        Stop: the user wants no more of it.
+    """
+    if given.choice == "stop":
+        raise Stop(given.reason or "You rejected this command and all that would follow.")
+    if given.choice not in asked.choices or given.choice == "reject":
+        reason = f": {given.reason}" if given.reason else "."
+        return f"The user rejected this command{reason}"
+    if given.digest != hashlib.sha256(asked.shown.encode()).hexdigest():
+        return "The approval was for another command. Ask again."
+    if given.choice == "always":
+        allowed.add(reading)
+    return ""
+
+
+def _ending(ran: Ran) -> str:
+    if ran.timed_out:
+        return f"Stopped after {ran.seconds:.0f} s, its time limit. Its output until then, if any:"
+    if ran.code < 0:
+        return f"Ended by {_signal(-ran.code)} after {ran.seconds:.1f} s."
+    return f"Exit code {ran.code} after {ran.seconds:.1f} s."
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
