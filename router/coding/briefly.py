@@ -12,6 +12,9 @@ SHORT: Final = 240
 _TARGET: Final = 60
 """Characters of what a call was about."""
 
+_TELLING: Final = ("path", "pattern", "command", "question")
+"""Arguments that say best what a call was about."""
+
 _LONGEST: Final = 2000
 """Bytes that arguments may have once their long texts are out."""
 
@@ -68,8 +71,10 @@ def _shorter(value: object) -> object:
 
 
 def _target(made: ToolCallPart) -> str:
-    """The first text among the arguments: a path, a pattern, a command."""
-    texts = (value for value in _arguments(made).values() if isinstance(value, str))
+    """What it was about: a path, a pattern, a command, else its first text."""
+    given = _arguments(made)
+    values = [*(given.get(name) for name in _TELLING), *given.values()]
+    texts = (value for value in values if isinstance(value, str))
     words = " ".join(next(texts, "")[: 4 * _TARGET].split())
     return words if len(words) <= _TARGET else words[: _TARGET - 1] + "…"
 

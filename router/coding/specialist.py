@@ -14,6 +14,7 @@ from router.coding import sentences
 from router.coding.circles import Circles
 from router.coding.contract import Assignment, Report, Say, Stop, ToolsOfferedAndRun
 from router.coding.history import History, Step
+from router.coding.visible import visible
 from router.context import Fitted, estimate
 from router.dispatch import Acted, Call, Outcome
 from router.policy import Refusal
@@ -198,7 +199,8 @@ class Specialist:
         known = [tool.name for tool in self._toolbox.tools]
         if call.name not in known:
             names = ", ".join(known)
-            text = f"There is no tool called {call.name[:80]}; there are: {names}."
+            name = visible(call.name[:80], keep="")
+            text = f"There is no tool called {name}; there are: {names}."
             return Acted(text, failed=True)
         try:
             msgspec.json.decode(call.arguments or "{}", type=dict[str, object])
@@ -248,7 +250,7 @@ class Specialist:
     def _turned_around(self, outcome: Outcome) -> Report | None:
         """Tell a model that goes round in circles; end it where it was told already."""
         if self._circles.closed:
-            tool = outcome.calls[-1].name[:80]
+            tool = visible(outcome.calls[-1].name[:80], keep="")
             reason = _CIRCLES.format(model=outcome.model, tool=tool)
             return self._report("failed", reason=reason)
         warning = self._circles.warning()

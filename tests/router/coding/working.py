@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from router.clock import now_ms
-from router.coding.contract import Assignment, Report
+from router.coding.contract import Assignment, Report, ToolsOfferedAndRun
 from router.coding.history import History
 from router.coding.specialist import Specialist
 from router.config import Config
@@ -90,7 +90,9 @@ class Workshop:
     def candidates(self) -> Sequence[Candidate]:
         return self.services.candidates(Ask(work="code"))
 
-    def specialist(self, folder: Folder, history: History | None = None, **how: Any) -> Specialist:
+    def specialist(
+        self, folder: ToolsOfferedAndRun, history: History | None = None, **how: Any
+    ) -> Specialist:
         settings: dict[str, Any] = {"candidates": self.candidates, "steps": 20, "cost": 0.0} | how
         return Specialist(self.services, folder, history or History(), say=self.say, **settings)
 
