@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -187,7 +188,7 @@ async def gate(parties: int) -> AsyncIterator[Gate]:
     """A service that answers nobody before so many requests stand before it."""
     came: asyncio.Queue[None] = asyncio.Queue()
     everybody = asyncio.Barrier(parties)
-    told = [
+    told: list[dict[str, Any]] = [
         {"choices": [{"index": 0, "delta": {"content": "Together\nApproach: at once."}}]},
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
     ]
