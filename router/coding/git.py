@@ -6,6 +6,7 @@ directory is always named from outside, and what lies in the workspace is only d
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ SECONDS: Final = 120.0
 """For one run of git: a big working tree on a slow disk takes a minute to check out."""
 OUTPUT: Final = 64_000_000
 """Bytes that one run may say."""
+_SHA1: Final = 40
 _PIECE: Final = 65_536
 _TOLD: Final = 400
 """Characters of git's own words in a sentence."""
@@ -186,6 +188,14 @@ class Git:
             "GIT_INDEX_FILE": self.index,
         }
         return mine | {name: str(place) for name, place in places.items() if place is not None}
+
+
+def is_blob(content: bytes, name: str) -> bool:
+    """Whether this is the content that git knows by a name."""
+    algorithm = "sha1" if len(name) == _SHA1 else "sha256"
+    told = hashlib.new(algorithm, b"blob %d\0" % len(content), usedforsecurity=False)
+    told.update(content)
+    return told.hexdigest() == name
 
 
 async def _by(end: float, what: Awaitable[T]) -> T:

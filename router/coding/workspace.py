@@ -13,7 +13,7 @@ from typing import Final
 
 from router.coding import changes, workspace_removal
 from router.coding.changes import Entry, TooMany
-from router.coding.git import Git, GitFailed
+from router.coding.git import Git, GitFailed, GitTooLong, is_blob
 from router.coding.merging import Conflict, Delete, Outcome, Same, Write, merge
 from router.coding.snapshots import LARGE, Scope, Snapshot, copy_index
 from router.coding.user_files import Blocked, Changed, Found, UserFiles, Version
@@ -225,10 +225,13 @@ class Workspace:
     async def _merge_one(self, entry: Entry) -> ChangeSettled:
         files = UserFiles(self._source)
         found = await asyncio.to_thread(files.look, entry.path)
+        ours = found.version if found else None
         outcome = await merge(
-            await self._version(entry, entry.old, entry.old_mode, self._source_top),
-            await self._version(entry, entry.new, entry.new_mode, self._spot.work),
-            found.version if found else None,
+            await self._version(entry, entry.old, entry.old_mode, self._source_top, ours),
+            await self._version(
+                entry, entry.new, entry.new_mode, self._spot.work, await self._written(entry)
+            ),
+            ours,
             self._spot.folder,
         )
         if isinstance(outcome, Conflict):
@@ -259,24 +262,49 @@ class Workspace:
         depth = len(Path(self._opened.subfolder).parts)
         return self._source.parents[depth - 1] if depth else self._source
 
-    async def _version(self, entry: Entry, blob: str, mode: str, work_tree: Path) -> Version | None:
-        """One side, as git would write it into a working tree."""
+    async def _written(self, entry: Entry) -> Version | None:
+        """What is in the workspace, if it can be read without going through a link."""
+        path = os.fsencode(self._prefix) + entry.path
+        try:
+            found = await asyncio.to_thread(UserFiles(self._spot.work).look, path)
+        except (Blocked, OSError):
+            return None
+        return found.version if found else None
+
+    async def _version(
+        self, entry: Entry, blob: str, mode: str, work_tree: Path, likely: Version | None = None
+    ) -> Version | None:
+        """One side, as git would write it into a working tree.
+
+        Args:
+            entry: which file.
+            blob: git's name of the content.
+            mode: as git has it.
+            work_tree: whose attributes say how it is written.
+            likely: if this is the very content, git isn't asked: a run of it takes milliseconds.
+        """
         if not blob.strip("0"):
             return None
+        link, executable = mode == changes.LINK, mode == changes.EXECUTABLE
+        if likely is not None and likely.link == link and is_blob(likely.content, blob):
+            return Version(likely.content, executable, link)
         git = Git(
             work_tree, repository=self._repository, work_tree=work_tree, index=self._spot.index
         )
-        if int(await git.line("cat-file", "-s", blob)) > LARGE:
-            raise Blocked(f"It is larger than {LARGE // 1_000_000} MB: copy it from {self.root}.")
-        if mode == changes.LINK:
-            return Version(await git("cat-file", "blob", blob), link=True)
         path = os.fsdecode(os.fsencode(self._prefix) + entry.path)
-        content = await git("cat-file", "--filters", f"--path={path}", blob)
-        return Version(content, mode == changes.EXECUTABLE)
+        how = ("blob",) if link else ("--filters", f"--path={path}")
+        try:
+            content = await git("cat-file", *how, blob, most=LARGE)
+        except GitTooLong as failed:
+            raise Blocked(_too_large(self.root)) from failed
+        return Version(content, executable, link)
 
     def _too_large_to_apply(self, path: str) -> ChangeSettled:
-        detail = f"It is larger than {LARGE // 1_000_000} MB: copy it from {self.root}."
-        return ChangeSettled(path=path, settlement="conflict", detail=detail)
+        return ChangeSettled(path=path, settlement="conflict", detail=_too_large(self.root))
+
+
+def _too_large(root: Path) -> str:
+    return f"It is larger than {LARGE // 1_000_000} MB: copy it from {root}."
 
 
 def _resolved(*paths: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from router.coding.git import Git, GitFailed
+from router.coding.problems import DeskProblem
 from router.coding.snapshots import copy_index
 from router.coding.workspace_record import Spot
 from store.events import WorkspaceOpened
@@ -16,7 +17,7 @@ from store.events import WorkspaceOpened
 _NOTHING_THERE: Final = ("is not a working tree", "not a git repository", "No such file")
 
 
-class WorkspaceProblem(Exception):  # noqa: N818
+class WorkspaceProblem(DeskProblem):
     """`str()` is one sentence for the user."""
 
 
