@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "route": "Explain what a prompt is taken for, and who would serve it.",
     "usage": "Show what was used: gauges, forecasts, tokens and cost.",
     "tiers": "Show how each tier's models stand: health, limits, prices.",
+    "workspaces": "List and clean the folders of coding sessions.",
     "config": "Find, show, check and edit the configuration.",
     "init": "Set up accounts and keys.",
     "doctor": "Say which tiers are ready, what is missing and how to mend it.",
