@@ -70,7 +70,8 @@ class History:
 
     @classmethod
     def from_entries(cls, entries: Iterable[Entry]) -> Self:
-        """What a journal holds of it. What was done before a plan was approved is the planner's."""
+        """What a journal holds of it. What was done before a plan was approved is the planner's.
+        Measures all of it, so that a long one is best read in a thread."""
         found = _Found()
         for entry in entries:
             take = _TAKE.get(type(entry.event))
@@ -79,6 +80,9 @@ class History:
         history = cls()
         for step in found.steps.values():
             history.add(step)
+        for held in history._held:
+            held.whole("")
+            held.brief()
         return history
 
     @property
