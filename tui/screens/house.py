@@ -26,6 +26,7 @@ from tui.widgets.tiers import TierRows
 from tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
+    from tui.screens.diff import DiffScreen, Settle
     from tui.transcript_feed import Feed
     from tui.widgets.transcript import Transcript
 
@@ -52,6 +53,7 @@ class HouseScreen(Screen[None]):
         self._feeds: dict[str, Feed] = {}
         self._hidden: set[str] = set()
         self._main_shown: View | None = None
+        self._diff: DiffScreen | None = None
         self._stands = False
         """Whether the widgets are there to be painted."""
         self.header = Header()
@@ -116,6 +118,8 @@ class HouseScreen(Screen[None]):
         """Bring the widgets up to what the deck says. What did not change is not touched."""
         if not self._stands:
             return
+        if self._diff is not None and self._diff.is_mounted:
+            self._diff.show(self.deck.get(self._diff.session))
         view, main, before = self.view, self.deck.main, self._main_shown
         self._main_shown = main
         if before is None:
@@ -153,6 +157,17 @@ class HouseScreen(Screen[None]):
             feed = self._feeds[view.session] = Feed.make()
             _ = self.transcripts.mount(feed.transcript)
         return feed
+
+    def open_diff(self, session: str, settle: "Settle | None" = None) -> bool:
+        """Show what a session has changed; False while that is nothing."""
+        view = self.deck.get(session)
+        if view is None or view.changes is None:
+            return False
+        from tui.screens.diff import DiffScreen
+
+        self._diff = DiffScreen(view, settle)
+        _ = self.app.push_screen(self._diff)  # pyright: ignore[reportUnknownMemberType]
+        return True
 
     # --- tabs ---
 

@@ -25,6 +25,7 @@ class ReplayScreen(HouseScreen):
         Binding("p", "message(-1)", "Previous", show=False, priority=True),
         Binding("home", "step(-1000000000)", show=False, priority=True),
         Binding("end", "step(1000000000)", show=False, priority=True),
+        Binding("v", "diff", "Changes", show=False, priority=True),
         Binding("q,escape", "leave", "Leave", show=False, priority=True),
         Binding("ctrl+t", "show_tasks", show=False, priority=True),
         *(Binding(str(n), f"speed({n})", show=False, priority=True) for n in range(1, 10)),
@@ -99,6 +100,13 @@ class ReplayScreen(HouseScreen):
 
     def action_speed(self, speed: int) -> None:
         self._speed = speed
+        self._moved()
+
+    def action_diff(self) -> None:
+        """What the session in this tab has changed, to look at only."""
+        self._stop()
+        if not self.open_diff(self.active):
+            self.notify("Nothing has been changed here by then.", markup=False)
         self._moved()
 
     def action_leave(self) -> None:

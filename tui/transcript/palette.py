@@ -10,6 +10,30 @@ from textual.widget import Widget
 from tui.transcript.rows import Row
 
 PREFIX: Final = "transcript--"
+TOKENS: Final = frozenset(
+    f"{PREFIX}token-{name}"
+    for name in (
+        "comment",
+        "error",
+        "deleted",
+        "inserted",
+        "keyword",
+        "builtin",
+        "name",
+        "number",
+        "string",
+    )
+)
+"""Component classes of what shows code."""
+TOKENS_CSS: Final = """
+.transcript--token-comment { color: $text-muted; text-style: italic; }
+.transcript--token-error, .transcript--token-deleted { color: $text-error; }
+.transcript--token-inserted, .transcript--token-string { color: $text-success; }
+.transcript--token-keyword { color: $text-accent; text-style: bold; }
+.transcript--token-builtin { color: $text-accent; }
+.transcript--token-name { color: $text-primary; }
+.transcript--token-number { color: $text-warning; }
+"""
 _ATTRIBUTES: Final[dict[str, Style]] = {
     "strong": Style(bold=True),
     "em": Style(italic=True),

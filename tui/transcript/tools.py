@@ -229,7 +229,11 @@ def _barred(text: str, style: str, width: int, raw: str | None = None) -> Row:
 
 
 def _details(use: ToolUse, width: int) -> Iterator[Row]:
-    for name, value in arguments_of(use).items():
+    arguments = arguments_of(use)
+    shown = _argument(arguments)
+    for name, value in arguments.items():
+        if isinstance(value, str) and len(value) <= _SHORT and sanitise_line(value) in shown:
+            continue
         text = value if isinstance(value, str) else _as_json(value)
         title = Run(f"{sanitise_line(name)}: " if name else "", "tool-argument")
         head, *rest = bounded(text, _ARGUMENT)
@@ -238,6 +242,8 @@ def _details(use: ToolUse, width: int) -> Iterator[Row]:
             yield _barred(line, "tool-output", width)
     if use.changed:
         yield from _diffs(use, width)
+    elif use.result is None:
+        yield _barred("no result yet", "tool-argument", width)
     elif use.result:
         yield Row((Run("  ├ ", "tool-bar"), Run("result", "tool-argument")), start=4)
         for line in bounded(use.result.strip("\n"), _RESULT):

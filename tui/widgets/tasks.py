@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.message import Message
 
 from router.view import Task
+from store.events import SessionState
 from tui import figures
 from tui.text import sanitise_line
 from tui.widgets.part import Part, fitted, row
@@ -17,6 +18,20 @@ from tui.wording import KIND, LOUD, QUIET, SESSION
 _ORDER: Final = {"waiting": 0, "running": 1, "queued": 2, "open": 2}
 _UNDER_WAY: Final = frozenset(_ORDER)
 _ENDED_SHOWN: Final = 6
+_SILENT: Final = 10 * figures.SECOND
+"""From when on silence is worth a word."""
+_LONG_SILENT: Final = figures.MINUTE
+_KIND: Final = 5
+_AGENT: Final = 10
+"""Cells of the name of an agent of the user's own."""
+
+
+_MANY: Final[dict[SessionState, str]] = {
+    "waiting": "wait for you",
+    "running": "run",
+    "queued": "in line",
+}
+"""States worth counting, the loudest first, as they are said of several."""
 
 
 class TaskList(Part, can_focus=True):
@@ -88,7 +103,7 @@ class TaskList(Part, can_focus=True):
     def _task_at(self, y: int) -> int | None:
         line = 1
         for index, task in enumerate(self._tasks):
-            height = 2 if remark(task) else 1
+            height = 1 + bool(remark(task) or particulars(task, self._clock))
             if line <= y < line + height:
                 return index
             line += height
@@ -122,7 +137,10 @@ def arranged(tasks: Sequence[Task]) -> tuple[Task, ...]:
 
 def _outline(tasks: Sequence[Task]) -> list[tuple[str | None, ...]]:
     """What is shown of tasks, but for their figures."""
-    return [(task.session, task.state, task.title, task.tier, task.reason) for task in tasks]
+    return [
+        (task.session, task.state, task.title, task.tier, task.model, task.reason, task.agent)
+        for task in tasks
+    ]
 
 
 def elapsed(task: Task, now: int) -> int:
@@ -138,13 +156,33 @@ def spent(task: Task) -> int:
 
 
 def summary(tasks: Sequence[Task]) -> list[tuple[str, str]]:
-    """Counts of what matters, each with its style: `1 runs`, `1 waits for you`."""
+    """Counts of what matters, each with its style: `1 waits for you`, `3 run`."""
     counts: list[tuple[str, str]] = []
-    for state in ("running", "waiting", "queued"):
+    for state, many in _MANY.items():
         number = sum(1 for task in tasks if task.state == state)
         if number:
-            counts.append((f"{number} {SESSION[state].word}", SESSION[state].style))
+            word = SESSION[state].word if number == 1 else many
+            counts.append((f"{number} {word}", SESSION[state].style))
     return counts
+
+
+def silent(task: Task, now: int) -> int:
+    """Milliseconds since anything was heard of a task that runs; 0 while that is normal."""
+    quiet = now - task.last_heard if task.state == "running" and task.last_heard else 0
+    return quiet if quiet >= _SILENT else 0
+
+
+def particulars(task: Task, now: int) -> list[tuple[str, str]]:
+    """Of a task under way: which model, what it cost, how long it has been silent."""
+    if task.state not in {"running", "waiting"}:
+        return []
+    parts = [(sanitise_line(task.model), QUIET)] if task.model else []
+    if task.cost is None or task.cost:
+        parts.append((figures.money(task.cost), QUIET))
+    if quiet := silent(task, now):
+        style = "bold $warning" if quiet >= _LONG_SILENT else "$warning"
+        parts.append((f"silent {figures.span(quiet)}", style))
+    return parts
 
 
 def remark(task: Task) -> str:
@@ -156,12 +194,8 @@ def remark(task: Task) -> str:
 
 def draw_tasks(tasks: Sequence[Task], width: int, now: int, cursor: int | None) -> Content:
     counts = summary(tasks)
-    head: list[Content | str | tuple[str, str]] = ["Tasks   "]
-    if not tasks:
-        head.append(("none", QUIET))
-    for index, (text, style) in enumerate(counts):
-        head += [(" · ", QUIET)] * bool(index) + [(text, style)]
-    lines = [Content.assemble(*head)]
+    head = Content.assemble("Tasks   ", dotted(counts) if tasks else ("none", QUIET))
+    lines = [head.truncate(width, ellipsis=True)]
     for index, task in enumerate(tasks):
         lines += _task(task, width, now, chosen=index == cursor)
     return Content("\n").join(lines)
@@ -170,13 +204,41 @@ def draw_tasks(tasks: Sequence[Task], width: int, now: int, cursor: int | None) 
 def _task(task: Task, width: int, now: int, *, chosen: bool) -> list[Content]:
     look = SESSION[task.state]
     figures_text = f"{figures.stopwatch(elapsed(task, now)):>6} {figures.tokens(spent(task)):>5}"
+    if task.running_since is None:
+        figures_text = " " * len(figures_text)
     right = Content.assemble((f" {task.tier or '–':<2}", ""), (figures_text, QUIET))
     left = Content.assemble(
-        (look.glyph, look.style), f" {KIND[task.kind]:<5}", sanitise_line(task.title)
+        (look.glyph, look.style),
+        f" {_who(task)} ",
+        (sanitise_line(task.title), "bold" if task.state == "waiting" else ""),
+        (f"  {figures.money(task.cost)}", QUIET) if task.state == "done" and task.cost else "",
     )
     line = row(left, right, width)
     lines = [line.stylize("reverse" if chosen else "")]
+    parts = particulars(task, now)
     if text := remark(task):
         style = LOUD if task.state == "waiting" else QUIET
-        lines.append(Content.styled(f"  {fitted(sanitise_line(text), width - 2)}", style))
+        lines.append(_beside(Content.styled(f"  {sanitise_line(text)}", style), parts, width))
+    elif parts:
+        lines.append(Content.assemble("  ", dotted(parts)).truncate(width, ellipsis=True))
     return lines
+
+
+def _beside(remark: Content, parts: Sequence[tuple[str, str]], width: int) -> Content:
+    """A remark, and at its right as many particulars as there is room for."""
+    while parts and remark.cell_length + 2 + dotted(parts).cell_length > width:
+        parts = parts[1:]
+    return row(remark, dotted(parts), width) if parts else remark.truncate(width, ellipsis=True)
+
+
+def _who(task: Task) -> str:
+    """The kind of work; of the user's own agents, the name."""
+    if not task.agent:
+        return fitted(KIND[task.kind], _KIND)
+    name = sanitise_line(task.agent)
+    return fitted(name, max(_KIND, min(_AGENT, len(name))))
+
+
+def dotted(parts: Sequence[tuple[str, str]]) -> Content:
+    """Parts with a quiet dot in between."""
+    return Content.styled(" · ", QUIET).join(Content.styled(text, style) for text, style in parts)

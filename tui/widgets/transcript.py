@@ -33,6 +33,7 @@ from textual.message import Message
 
 from tui.text import plain
 from tui.transcript.item import Item
+from tui.transcript.palette import TOKENS, TOKENS_CSS
 from tui.transcript.rows import Row
 from tui.transcript.window import Mark
 from tui.widgets.selecting import SelectableRows
@@ -102,18 +103,11 @@ class Transcript(SelectableRows):
         "transcript--code-title",
         "transcript--code-copy",
         "transcript--code-mark",
-        "transcript--token-comment",
-        "transcript--token-error",
-        "transcript--token-deleted",
-        "transcript--token-inserted",
-        "transcript--token-keyword",
-        "transcript--token-builtin",
-        "transcript--token-name",
-        "transcript--token-number",
-        "transcript--token-string",
+        *TOKENS,
     }
 
-    DEFAULT_CSS = """
+    DEFAULT_CSS = (
+        """
     Transcript {
         overflow-x: hidden;
         overflow-y: scroll;
@@ -152,15 +146,10 @@ class Transcript(SelectableRows):
         .transcript--code-frame { color: $text-disabled; }
         .transcript--code-title, .transcript--code-copy { color: $text-muted; }
         .transcript--code-mark { color: $text-warning; }
-        .transcript--token-comment { color: $text-muted; text-style: italic; }
-        .transcript--token-error, .transcript--token-deleted { color: $text-error; }
-        .transcript--token-inserted, .transcript--token-string { color: $text-success; }
-        .transcript--token-keyword { color: $text-accent; text-style: bold; }
-        .transcript--token-builtin { color: $text-accent; }
-        .transcript--token-name { color: $text-primary; }
-        .transcript--token-number { color: $text-warning; }
-    }
     """
+        + TOKENS_CSS
+        + "}"
+    )
 
     class EarlierWanted(Message):
         """The reader has come to the row of earlier messages."""
