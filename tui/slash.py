@@ -32,6 +32,7 @@ COMMANDS: Final = (
     Command("private", "[text]", "this prompt stays on this machine"),
     Command("local", "[text]", "ask the local model"),
     Command("close", "", "close this tab; what runs in it goes on"),
+    Command("diff", "", "what the coding session has changed: look, apply, keep or discard"),
     Command("usage", "", "tokens and cost by tier, model and day"),
     Command("copy", "[block]", "copy the last answer, or its n-th code block"),
     Command("export", "[file]", "write this chat to a Markdown file"),
