@@ -91,8 +91,11 @@ class Simulation:
         catalogue = Catalogue(self.config)
         keeper = Keeper(self.config, self.store, shipped(), catalogue, zone_of(self.config))
         keeper.ready = frozenset(self.config.accounts)
-        line = Line(self.config, Places.find({"BUTLER_HOME": str(home)}), self.services_of)
-        self.services = Services(self.config, self.store, shipped(), keeper, line, catalogue, home)
+        places = Places.find({"BUTLER_HOME": str(home)})
+        line = Line(self.config, places, self.services_of)
+        self.services = Services(
+            self.config, self.store, shipped(), keeper, line, catalogue, home, places, {}
+        )
 
     async def run(self, tasks: Sequence[Task]) -> Month:
         self.services.catalogue.learn()

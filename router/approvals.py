@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from router.asking import EngineError
 from router.coding.contract import Question
-from store.events import AnyEvent, ApprovalAsked, ApprovalGiven
+from store.events import AnyEvent, ApprovalAsked, ApprovalGiven, SessionStateChanged
 
 if TYPE_CHECKING:
     from store.ticket import Ticket
@@ -43,6 +43,9 @@ class Approvals:
         self._say = say
         self._open: dict[str, tuple[str, ApprovalAsked]] = {}
         self._waited: dict[str, asyncio.Future[ApprovalGiven]] = {}
+        self._late: set[str] = set()
+        self.closing = False
+        """The program ends: what is cancelled now stays asked."""
 
     def know(self, session: str, asked: Iterable[ApprovalAsked]) -> None:
         """Take over questions that the journal holds open."""
@@ -50,9 +53,11 @@ class Approvals:
             self._open.setdefault(one.approval, (session, one))
 
     async def put(self, session: str, asked: ApprovalAsked, *more: AnyEvent) -> None:
-        """Ask, and leave it at that; returns when it is on disk."""
+        """Ask, and leave it at that; returns when it is on disk. What is open already is not
+        asked twice."""
+        known = asked.approval in self._open
         self._open[asked.approval] = (session, asked)
-        await self._say(session, asked, *more)
+        await self._say(session, *(more if known else (*more, asked)))
 
     async def ask(self, session: str, asked: ApprovalAsked, *more: AnyEvent) -> ApprovalGiven:
         """Ask and wait for the answer. A cancellation leaves the question open: whether it still
@@ -65,12 +70,16 @@ class Approvals:
         finally:
             del self._waited[asked.approval]
 
+    def is_waited_for(self, approval: str) -> bool:
+        return approval in self._waited
+
+    def came_late(self, approval: str) -> bool:
+        """Whether it was answered when nobody waited any more, after a restart: whatever asked
+        has not gone on yet."""
+        return approval in self._late
+
     def of(self, session: str) -> list[ApprovalAsked]:
         return [asked for owner, asked in self._open.values() if owner == session]
-
-    def session_of(self, approval: str) -> str:
-        """Raises `EngineError` where the question is no longer open."""
-        return self._found(approval)[0]
 
     async def withdraw(self, session: str, reason: str) -> None:
         """Close all that a session has asked: nobody needs the answers any more."""
@@ -79,6 +88,12 @@ class Approvals:
             del self._open[asked.approval]
         if gone:
             await self._say(session, *(_given(asked, "withdrawn", reason) for asked in gone))
+
+    async def called_off(self, session: str) -> None:
+        """Whoever waited was interrupted by the user."""
+        if not self.closing:
+            await self.withdraw(session, "interrupted")
+            await self._say(session, SessionStateChanged(state="open"))
 
     async def decide(
         self, approval: str, choice: str, reason: str, *more: AnyEvent
@@ -100,7 +115,9 @@ class Approvals:
         given = _given(asked, choice, reason)
         await self._say(session, given, *more)
         waiting = self._waited.get(approval)
-        if waiting is not None and not waiting.done():
+        if waiting is None:
+            self._late.add(approval)
+        elif not waiting.done():
             waiting.set_result(given)
         return session, asked, waiting is not None
 
@@ -109,6 +126,10 @@ class Approvals:
         if found is None:
             raise EngineError("This question is no longer open.")
         return found
+
+    def asked(self, approval: str) -> tuple[str, ApprovalAsked]:
+        """The session and what was asked. Raises `EngineError` where it is no longer open."""
+        return self._found(approval)
 
 
 def _given(asked: ApprovalAsked, choice: str, reason: str) -> ApprovalGiven:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from store.events import Attachment, SessionKind, Tier
+from store.events import ApprovalGiven, Attachment, SessionKind, Tier
 
 
 class EngineError(Exception):
@@ -21,6 +21,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     private: bool = False
     emergency: bool = False
     """Spend the reserve on this prompt; the user is asked to confirm it."""
+    plan: bool | None = None
+    """Of coding: whether a plan comes first; `None` lets the size of the work decide."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -32,6 +34,9 @@ class Waiting(msgspec.Struct, frozen=True):
     """The user has decided about a secret in it: it is not asked about again."""
     confirmed: bool | None = None
     """Whether the reserve may be spent on it; `None` while nobody has asked."""
+    given: dict[str, ApprovalGiven] = msgspec.field(default_factory=dict)
+    """What was decided about tools before a restart, by the digest of what was shown. Each counts
+    once."""
 
 
 class SpawnTask(msgspec.Struct, frozen=True, kw_only=True):

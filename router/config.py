@@ -4,14 +4,17 @@ Every default here is the shipped behaviour; a user's file only says what differ
 description ends the sentence "it must be …" that a mistake in the file is answered with.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from store.events import TIERS, Tier, Window
 
-Wire: TypeAlias = Literal["anthropic", "openai", "openai-chat", "google", "ollama", "embedded"]
+Wire: TypeAlias = Literal[
+    "anthropic", "openai", "openai-chat", "google", "ollama", "embedded", "cli"
+]
 
 Seconds: TypeAlias = Annotated[
     float, Meta(gt=0, le=86400, description="a number of seconds above 0, at most 86400")
@@ -39,6 +42,24 @@ ROLES: dict[Tier, str] = {
     "T3": "fallback",
     "T4": "local",
 }
+
+
+PROGRAMS: Final = ("claude", "codex")
+"""Coding agents of the user's own that can be run, by the names they have on the PATH."""
+
+_PROGRAM: Final = "cli:"
+DEFAULT_MODEL: Final = "default"
+"""Stands for whatever model a program chooses by itself."""
+
+
+def program_of(account: str) -> str | None:
+    """The program behind an account called `cli:…`; `None` for every other account."""
+    return account.removeprefix(_PROGRAM) if account.startswith(_PROGRAM) else None
+
+
+def lacking(account: str) -> str:
+    """What an account that is not ready lacks."""
+    return "no key" if program_of(account) is None else "not on the PATH"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,12 +109,15 @@ class ModelRef(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "ModelRef":
-        """Split at the first slash; model names may hold more of them.
+        """Split at the first slash; model names may hold more of them. A program (`cli:claude`)
+        needs no model.
 
         Raises:
             ValueError: there is no slash, or nothing on one side of it.
         """
         account, slash, model = text.partition("/")
+        if program_of(account) and not slash:
+            return cls(account, DEFAULT_MODEL)
         if not (account and slash and model):
             raise ValueError(f"{text!r} is not of the form account/model")
         return cls(account, model)
@@ -135,6 +159,8 @@ class Coding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Answers of the model, each with the tools it calls."""
     cost: Dollars = 2.0
     """US dollars; 0 sets no limit."""
+    timeout: Seconds = 3600.0
+    """Seconds of work, not counting what it waits for the user."""
     command_timeout: Seconds = 120.0
     """Seconds a command may run."""
     copy_limit: Megabytes = 200
@@ -165,7 +191,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Added to the orchestrator's system prompt."""
 
     def settings(self, ref: ModelRef) -> ModelSettings:
-        return self.models.get(str(ref), ModelSettings())
+        said = self.models.get(str(ref), ModelSettings())
+        program = program_of(ref.account)
+        if program is None or said.label:
+            return said
+        named = "" if ref.model == DEFAULT_MODEL else f" {ref.model}"
+        return replace(said, label=f"{program}{named} (CLI)")
 
     def ladder(self) -> list[tuple[Tier, ModelRef]]:
         return [(tier, ref) for tier in TIERS for ref in self.tiers.get(tier, ())]

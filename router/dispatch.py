@@ -130,6 +130,20 @@ class Dispatcher:
         self.connections = connections
         self.catalogue = catalogue
 
+    def can_call_tools(self, ref: ModelRef) -> bool:
+        """The user's word, else what is known of the wire: a server of one's own may serve any
+        model, and many refuse a request that offers tools."""
+        said = self.config.settings(ref).tools
+        if said is not None:
+            return said
+        account = self.config.accounts.get(ref.account)
+        return account is not None and account.wire in ("anthropic", "openai", "google")
+
+    def can_write(self, candidate: Candidate) -> bool:
+        """Whether it can change files: with our tools, or by itself."""
+        ref = ModelRef(candidate.account, candidate.model)
+        return ref.account.startswith("cli:") or self.can_call_tools(ref)
+
     async def run(self, call: Call) -> Outcome:
         """Answer with the first candidate that can. The outcome is in the journal when it returns.
 
@@ -260,7 +274,7 @@ class _Run:
             messages=continued(messages, self._segment) if self._segment else messages,
             system=self._call.system(candidate.tier),
             max_output_tokens=output,
-            tools=self._call.tools if self._can_call_tools(ref) else (),
+            tools=self._call.tools if self._desk.can_call_tools(ref) else (),
             connect_timeout=self._desk.config.limits.connect,
         )
         attempt = Attempt(
@@ -276,15 +290,6 @@ class _Run:
             quiet=self._call.quiet,
         )
         return await attempts.run(attempt)
-
-    def _can_call_tools(self, ref: ModelRef) -> bool:
-        """The user's word, else what is known of the wire: a server of one's own may serve any
-        model, and many refuse a request that offers tools."""
-        said = self._desk.config.settings(ref).tools
-        if said is not None:
-            return said
-        account = self._desk.config.accounts.get(ref.account)
-        return account is not None and account.wire in ("anthropic", "openai", "google")
 
     def _begin(self, candidate: Candidate) -> None:
         """Say who answers now. Not before the call is granted: nobody else is named."""
@@ -357,7 +362,7 @@ class _Run:
             stop_reason=ended.stop_reason,
             calls=tuple(ended.calls),
             opaque=ended.opaque,
-            offered=self._can_call_tools(ref),
+            offered=self._desk.can_call_tools(ref),
         )
 
     def _fail(self, failure: str, message: str) -> Outcome:

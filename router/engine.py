@@ -9,7 +9,7 @@ import logging
 import os
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,31 +17,30 @@ from typing import TYPE_CHECKING, Self
 from msgspec.structs import replace
 
 from router import reading, recovery
+from router.approvals import Approvals
 from router.asking import EngineError, Prompt, SpawnTask, TierCheck, Waiting
 from router.checks import check_tiers
 from router.clock import now_ms
+from router.coding.deciding import Decisions, SettleChoice
 from router.config import Config, ModelRef
-from router.lane import Lane, title_of
+from router.delegating import title_of
+from router.lane import Lane
 from router.opening import open_services, prepare
 from router.places import Places
 from router.spawning import Spawner
 from router.telling import Told, told
 from router.view import House, View
-from store.errors import SessionBusy, StoreError
+from store.errors import SessionBusy, SessionNotFound, StoreError
 from store.events import (
-    ApprovalAsked,
-    ApprovalGiven,
     PromptSubmitted,
-    ReplyFailed,
     SessionStarted,
-    SessionStateChanged,
     SessionTitled,
 )
 from store.opening import Store
 from store.subscription import Subscription
 
 if TYPE_CHECKING:
-    from store.sessions import Lease
+    from store.sessions import Lease, SessionRow
 
 __all__ = ["Engine", "EngineError", "Prompt", "SpawnTask", "TierCheck"]
 
@@ -73,7 +72,7 @@ class Engine:
         self._begun: set[str] = set()
         self._children: dict[str, list[str]] = {}
         self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
-        self._asked: dict[str, tuple[str, ApprovalAsked]] = {}
+        self._approvals = Approvals(self._services.say)
 
     @property
     def config(self) -> Config:
@@ -89,7 +88,10 @@ class Engine:
         started: asyncio.Future[asyncio.TaskGroup] = asyncio.get_running_loop().create_future()
         self._root = asyncio.create_task(self._hold(started), name="engine")
         self._tasks = await started
-        self._spawner = Spawner(self._services, self._tasks, self._adopt)
+        self._spawner = Spawner(self._services, self._tasks, self._adopt, self._approvals)
+        self._decisions = Decisions(
+            lambda: self._services, self._approvals, self._spawner, self._lane
+        )
         self._tasks.create_task(self._prepare(), name="prepare")
         self._tasks.create_task(self._listen(), name="listen")
         self._tasks.create_task(self._watch(), name="watch")
@@ -107,7 +109,7 @@ class Engine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._spawner.closing = True
+        self._spawner.closing = self._approvals.closing = True
         self._root.cancel()
         await asyncio.wait({self._root})
         await self._services.connections.aclose()
@@ -137,8 +139,7 @@ class Engine:
             await asyncio.to_thread(recovery.repair, self.store, row.id)
         view = await asyncio.to_thread(reading.open_view, self.store, row.id)
         view = replace(view, house=self.house)
-        for asked in view.approvals:
-            self._asked[asked.approval] = (row.id, asked)
+        self._approvals.know(row.id, view.approvals)
         return view
 
     async def fork(self, session: str) -> str:
@@ -185,6 +186,7 @@ class Engine:
         """
         if not prompt.text.strip() and not prompt.attachments:
             raise EngineError("The prompt is empty; type something first.")
+        await self._is_chat(session)
         await self._take(session)
         prompt_id = uuid.uuid4().hex
         said = PromptSubmitted(
@@ -196,6 +198,7 @@ class Engine:
             critical=prompt.critical,
             private=prompt.private,
             emergency=prompt.emergency,
+            plan=prompt.plan,
         )
         if session in self._begun:
             started = SessionStarted(
@@ -209,6 +212,15 @@ class Engine:
             await self._services.say(session, said)
         self._lane(session).put(Waiting(prompt_id, prompt))
         return prompt_id
+
+    async def _is_chat(self, session: str) -> None:
+        if session in self._begun or session in self._lanes:
+            return
+        row = await asyncio.to_thread(self._row, session)
+        if row is not None and row.parent is not None:
+            raise EngineError(
+                f"This session takes no prompts; go on in its chat: butler --session {row.parent[:8]}"
+            )
 
     async def spawn(self, task: SpawnTask) -> str:
         """Start a session beside the chat; its id, at once. It runs when there is room."""
@@ -232,47 +244,55 @@ class Engine:
         await self._spawner.retry(session)
 
     async def cancel(self, session: str) -> bool:
-        """Interrupt the answer under way in a chat, or a whole spawned session; False if nothing
-        ran. Prompts in line stay in line."""
+        """Interrupt the answer under way in a chat, or a whole spawned session, also one that
+        waits for the user; False if nothing ran. Prompts in line stay in line."""
         lane = self._lanes.get(session)
-        return (lane is not None and lane.cancel()) or self._spawner.cancel(session)
+        if (lane is not None and lane.cancel()) or self._spawner.cancel(session):
+            return True
+        row = await asyncio.to_thread(self._row, session)
+        if row is None or row.parent is None or row.state != "waiting":
+            return False
+        await self._take(session)
+        await self._approvals.withdraw(session, "cancelled")
+        await self._spawner.finish(session, "cancelled", "")
+        return True
+
+    def _row(self, session: str) -> "SessionRow | None":
+        try:
+            return self.store.sessions.get(session)
+        except SessionNotFound:
+            return None
 
     async def decide(self, approval: str, choice: str, reason: str = "") -> None:
         """Answer what the user was asked. It can be answered once.
 
+        Args:
+            reason: why it is rejected, an edited plan, or the answer to a question in words.
+
         Raises:
             EngineError: it is not open, or `choice` is none of its choices.
         """
-        found = self._asked.get(approval)
-        if found is None:
-            raise EngineError("This question is no longer open.")
-        session, asked = found
-        if choice not in asked.choices:
-            raise EngineError(
-                f"{choice!r} is no answer here; there are: {', '.join(asked.choices)}."
-            )
-        del self._asked[approval]
-        await self._services.say(
-            session,
-            ApprovalGiven(approval=approval, digest=asked.digest, choice=choice, reason=reason),
-            SessionStateChanged(state="open"),
-        )
-        await self._resume(session, asked, choice)
+        await self._services.ready.wait()
+        session, asked = self._approvals.asked(approval)
+        await self._take(session)
+        await self._decisions.decide(session, asked, choice, reason)
 
-    async def _resume(self, session: str, asked: ApprovalAsked, choice: str) -> None:
-        """Go on with a prompt as the user decided, now or after a restart."""
-        if asked.kind == "secret" and choice == "reject":
-            failed = ReplyFailed(
-                reply=uuid.uuid4().hex,
-                prompt=asked.prompt,
-                text="",
-                failure="cancelled",
-                message="Not sent, as you decided. The prompt is kept here.",
-            )
-            self._services.say(session, failed)
-            return
-        waiting = await asyncio.to_thread(recovery.waiting, self.store, session, asked.prompt)
-        self._lane(session).put(waiting)
+    async def settle(
+        self, session: str, choice: SettleChoice, paths: Collection[str] | None = None
+    ) -> None:
+        """Apply, keep or discard what a coding session has changed.
+
+        Args:
+            paths: the files meant; `None` is all that are left. `keep` is always for all.
+
+        Raises:
+            EngineError: it still runs, or there is nothing to settle.
+        """
+        await self._services.ready.wait()
+        if self._spawner.runs(session) and not self._approvals.of(session):
+            raise EngineError("This session is still at work; wait for it, or cancel it.")
+        await self._take(session)
+        await self._decisions.settle(session, choice, paths)
 
     async def tell(
         self, target: str, state: Told, until: int | None = None
@@ -334,13 +354,9 @@ class Engine:
     def _lane(self, session: str) -> Lane:
         if session not in self._lanes:
             self._lanes[session] = Lane(
-                self._services, session, self._tasks, self._spawner.spawn, self._ask
+                self._services, session, self._tasks, self._spawner.spawn, self._approvals
             )
         return self._lanes[session]
-
-    async def _ask(self, session: str, asked: ApprovalAsked) -> None:
-        self._asked[asked.approval] = (session, asked)
-        await self._services.say(session, asked)
 
     async def _prepare(self) -> None:
         """Get ready, whatever happens: a prompt must meet a failure it can show, not silence."""

@@ -84,6 +84,15 @@ def fold_all(view: View, entries: Iterable[Entry]) -> View:
     return view
 
 
+def fold_desk(view: View, entries: Iterable[Entry]) -> View:
+    """What a coding session has that stands apart from its messages: workspace, plan, changes."""
+    for entry in entries:
+        if type(entry.event) in _DESK:
+            folded = fold(view, entry)
+            view = replace(folded, messages=view.messages, earlier=view.earlier)
+    return view
+
+
 # --- the house -----------------------------------------------------------------------------------
 
 
@@ -431,6 +440,7 @@ def _change(view: View, message_id: str, change: Callable[[Message], Message]) -
     return replace(view, messages=(*messages[:index], changed, *messages[index + 1 :]))
 
 
+_DESK: Final = frozenset({WorkspaceOpened, PlanProposed, PlanCompared, ChangesReady, ChangeSettled})
 _Step = Callable[[View, Entry, Any], View]
 _SESSION: dict[type[Event], _Step] = {
     SessionStarted: _started,

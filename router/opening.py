@@ -6,7 +6,7 @@ from pathlib import Path
 
 from router import intent, local
 from router.catalogue import Catalogue
-from router.config import ROLES, Config, ModelRef
+from router.config import ROLES, Config, ModelRef, lacking, program_of
 from router.connections import Connections
 from router.keeper import Keeper
 from router.places import Places
@@ -39,7 +39,9 @@ def open_services(
     keeper = Keeper(config, store, policy, catalogue, zone_of(config))
     connections = Connections(config, places, environ)
     connections.on_progress = keeper.progress
-    return Services(config, store, policy, keeper, connections, catalogue, workspace)
+    return Services(
+        config, store, policy, keeper, connections, catalogue, workspace, places, environ
+    )
 
 
 async def prepare(services: Services, environ: Mapping[str, str]) -> None:
@@ -88,7 +90,12 @@ def _readiness(services: Services, ref: ModelRef) -> None:
     if ref.account not in services.keeper.ready:
         # Another copy may have the key: this one's lack of it is no news for the journal.
         services.keeper.show(
-            HealthChanged(account=ref.account, model=ref.model, state="missing", reason="no key")
+            HealthChanged(
+                account=ref.account,
+                model=ref.model,
+                state="missing",
+                reason=lacking(ref.account),
+            )
         )
         return
     if state in ("missing", "off"):
@@ -103,7 +110,9 @@ def _hint(services: Services) -> str:
     """The first-run line: only the local tier can answer."""
     config = services.config
     cloud = any(
-        tier != "T4" and ref.account in services.keeper.ready for tier, ref in config.ladder()
+        tier != "T4" and ref.account in services.keeper.ready
+        for tier, ref in config.ladder()
+        if program_of(ref.account) is None  # it answers nothing in the chat
     )
     first = next(iter(config.tiers.get("T4", ())), None)
     if cloud or first is None:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from router.config import Config, ModelRef
+from router.config import Config, ModelRef, lacking, program_of
 from router.policy_table import Cell, Policy, Work
 from router.view import ModelHealth
 from store.events import Band, Candidate, Tier
@@ -41,6 +41,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     work: Work
     tier: Tier | None = None
     model: str | None = None
+    first: Tier | None = None
+    """A tier that comes before the row's own, where the band has it: no pin, the row follows."""
+    programs: bool = False
+    """Programs on the PATH may serve it: only a coding session can be handed to one."""
     critical: bool = False
     private: bool = False
     emergency: bool = False
@@ -103,7 +107,7 @@ class _Judge:
                 passed_over=f"{self._spared(tier)}{percent}",
             )
             for tier, ref in self._models(spared)
-            if ref.account in facts.ready
+            if ref.account in facts.ready and not self._is_shut_out(ref)
         )
 
     def _spared(self, tier: Tier) -> str:
@@ -120,6 +124,9 @@ class _Judge:
         if ask.emergency and ask.work != "background":  # which never reaches T0, whatever happens
             return self._emergency()
         rows = self._models(self._tiers())
+        if ask.first is not None and self._facts.band != "local-only":
+            first = self._models((ask.first,))
+            return [*first, *(row for row in rows if row not in first)]
         if self._cell.by_price and not ask.confirmed:
             rows.sort(key=lambda row: (row[0] == "T4", self._price_rank(row[1])))
         return rows
@@ -146,6 +153,11 @@ class _Judge:
 
     def _pins(self) -> list[Row]:
         rows = _pinned(self._config, self._ask)
+        if all(self._is_shut_out(ref) for _, ref in rows):
+            raise Refusal(
+                f"{program_of(rows[0][1].account)} runs coding sessions only: "
+                "begin one with /code, or pin another model."
+            )
         if self._ask.private or all(tier == "T4" for tier, _ in rows):
             return rows
         if self._facts.band == "local-only":
@@ -191,10 +203,15 @@ class _Judge:
 
     def _out(self, tier: Tier, ref: ModelRef) -> str:
         """Why it can't serve, whatever it costs."""
+        if self._is_shut_out(ref):
+            return "runs coding sessions only"
         if ref.account not in self._facts.ready:
-            return "no key"
+            return lacking(ref.account)
         sick = _sick(self._facts.health.get(str(ref)), self._facts.now)
         return sick or ("" if tier == "T4" else self._spent(tier, ref))
+
+    def _is_shut_out(self, ref: ModelRef) -> bool:
+        return program_of(ref.account) is not None and not self._ask.programs
 
     def _spent(self, tier: Tier, ref: ModelRef) -> str:
         """The account's own ladder."""

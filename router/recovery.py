@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Container
 from typing import Final
 
+from msgspec.structs import replace
+
 from router.asking import EngineError, Prompt, Waiting
 from router.catalogue import Catalogue
 from router.config import ModelRef
@@ -76,7 +78,8 @@ def repair(store: Store, session: str) -> None:
     """
     view = open_view(store, session)
     events: list[AnyEvent] = [_ended(message) for message in view.messages if _hangs(message, view)]
-    if view.parent is not None and view.state in ("queued", "running", "waiting"):
+    asks = view.state == "waiting" and view.approvals
+    if view.parent is not None and view.state in ("queued", "running", "waiting") and not asks:
         events.append(SessionStateChanged(state="interrupted", reason="Butler ended"))
     elif view.parent is None and view.state == "waiting" and not view.approvals:
         events.append(SessionStateChanged(state="open"))
@@ -115,17 +118,22 @@ def waiting(store: Store, session: str, prompt: str) -> Waiting:
     said: PromptSubmitted | None = None
     asked: dict[str, str] = {}
     answers: dict[str, str] = {}
+    tools: set[str] = set()
+    given: dict[str, ApprovalGiven] = {}
     for entry in store.journal.read(session, deltas=False):
         event = entry.event
         if isinstance(event, PromptSubmitted) and event.prompt == prompt:
             said = event
         elif isinstance(event, ApprovalAsked) and event.prompt == prompt:
             asked[event.approval] = event.kind
+            tools |= {event.approval} if event.call else set()
+        elif isinstance(event, ApprovalGiven) and event.approval in tools:
+            given = {event.digest: event}  # the last one: what was run before has had its effect
         elif isinstance(event, ApprovalGiven) and event.approval in asked:
             answers[asked[event.approval]] = event.choice
     if said is None:
         raise EngineError("The prompt in question is gone from the session.")
-    return _decided(said, answers)
+    return replace(_decided(said, answers), given=given)
 
 
 def _decided(said: PromptSubmitted, answers: dict[str, str]) -> Waiting:
@@ -139,6 +147,7 @@ def _decided(said: PromptSubmitted, answers: dict[str, str]) -> Waiting:
         critical=said.critical,
         private=home,
         emergency=said.emergency,
+        plan=said.plan,
     )
     reserve = answers.get("reserve")
     confirmed = None if reserve is None else reserve == "approve"

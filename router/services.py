@@ -1,6 +1,7 @@
 """What the parts of the engine share."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ from router.config import Config
 from router.connections import Connections
 from router.dispatch import Dispatcher
 from router.keeper import Keeper
+from router.places import Places
 from router.policy import Ask, candidates
 from router.policy_table import Policy
 from store.events import AnyEvent, Candidate
 from store.opening import Store
 
 if TYPE_CHECKING:
+    from router.coding.sandbox import Sandbox
     from store.ticket import Ticket
 
 
@@ -31,6 +34,8 @@ class Services:
         connections: Connections,
         catalogue: Catalogue,
         workspace: Path,
+        places: Places,
+        environ: Mapping[str, str],
     ) -> None:
         self.config = config
         self.store = store
@@ -39,6 +44,10 @@ class Services:
         self.connections = connections
         self.catalogue = catalogue
         self.workspace = workspace
+        self.places = places
+        self.environ = environ
+        self.sandbox: Sandbox | None = None
+        """Found when the first command is to run."""
         self.dispatcher = Dispatcher(config, store, keeper, connections, catalogue)
         self.ready = asyncio.Event()
         """Set once keys, prices and the local tier are known."""

@@ -3,17 +3,21 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, Self
 
 from router import reading
+from router.approvals import Approvals
 from router.asking import EngineError, SpawnTask
 from router.clock import now_ms
-from router.lane import title_of
+from router.coding.contract import Halt, Report
+from router.coding.problems import DeskProblem
+from router.delegating import title_of
 from router.policy import Refusal
 from router.providers.base import Failure
 from router.services import Services
-from router.summaries import Result, summarize
+from router.summaries import summarize
 from store.errors import StoreError
 from store.events import (
     SessionAnnounced,
@@ -21,6 +25,9 @@ from store.events import (
     SessionState,
     SessionStateChanged,
 )
+
+if TYPE_CHECKING:
+    from router.coding.desk import Desk
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +40,26 @@ _TIMED_OUT: Final = "took longer than its {seconds:g} s"
 class Spawner:
     """Runs spawned sessions, a few at once."""
 
-    def __init__(self, services: Services, tasks: asyncio.TaskGroup, adopt: Adopt) -> None:
+    def __init__(
+        self, services: Services, tasks: asyncio.TaskGroup, adopt: Adopt, approvals: Approvals
+    ) -> None:
         self.services = services
         self._tasks = tasks
         self._adopt = adopt
+        self._approvals = approvals
         self._room = asyncio.Semaphore(services.config.sessions.parallel)
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
         self.closing = False
         """The program ends: what is cancelled now was interrupted, not called off."""
 
     async def spawn(self, task: SpawnTask) -> str:
-        """Put a session in line; its id, once that is on disk."""
+        """Put a session in line; its id, once that is on disk.
+
+        Raises:
+            EngineError: it names an agent that isn't there.
+        """
+        await self._check(task)
         session = uuid.uuid4().hex
         await self._adopt(session, task.parent)
         await self.services.say(
@@ -52,21 +68,33 @@ class Spawner:
                 kind=task.kind,
                 title=task.title or title_of(task.task),
                 parent=task.parent,
-                workspace=str(self.services.workspace),
+                workspace=str(task.workspace or self.services.workspace),
                 task=task.task,
                 attachments=task.attachments,
                 tier=task.tier,
                 model=task.model,
                 private=task.private,
                 timeout=task.timeout,
+                plan=task.plan,
+                approved=task.approved,
+                agent=task.agent,
             ),
             SessionStateChanged(state="queued"),
         )
-        self._start(session)
+        self.start(session)
         return session
 
+    async def _check(self, task: SpawnTask) -> None:
+        if task.agent:
+            from router.coding.agents import find
+
+            services = self.services
+            workspace = task.workspace or services.workspace
+            await asyncio.to_thread(find, task.agent, services.places, workspace)
+
     async def retry(self, session: str) -> None:
-        """Run a session that has ended once more, from its beginning.
+        """Run a session that has ended once more: from its beginning, or, where it writes code,
+        from where it stopped.
 
         Raises:
             EngineError: it has not ended.
@@ -74,64 +102,127 @@ class Spawner:
         if session in self._running:
             raise EngineError("This session is still running; cancel it first.")
         row = await asyncio.to_thread(self.services.store.sessions.get, session)
+        if row.state == "waiting":
+            raise EngineError("This session waits for your decision; make it, or cancel it first.")
         await self._adopt(session, row.parent)
         await self.services.say(session, SessionStateChanged(state="queued"))
-        self._start(session)
+        self.start(session)
 
     def cancel(self, session: str) -> bool:
         running = self._running.get(session)
         return running is not None and running.cancel()
+
+    def runs(self, session: str) -> bool:
+        return session in self._running
 
     async def idle(self, session: str) -> None:
         running = self._running.get(session)
         if running is not None:
             await asyncio.wait({running})
 
-    def _start(self, session: str) -> None:
+    def start(self, session: str) -> None:
+        """Run a session from wherever its journal ends. One that is about to stop and wait is run
+        again when it has."""
+        if session in self._running:
+            self._again.add(session)
+            return
         task = self._tasks.create_task(self._guarded(session), name=f"spawned {session}")
         self._running[session] = task
-        task.add_done_callback(lambda _: self._running.pop(session, None))
+        task.add_done_callback(lambda _: self._stopped(session))
+
+    def _stopped(self, session: str) -> None:
+        del self._running[session]
+        if session in self._again:
+            self._again.discard(session)
+            if not self.closing:
+                self.start(session)
 
     async def _guarded(self, session: str) -> None:
         """Run to an end that is told, whatever it is."""
         began = now_ms()
-        state: SessionState
         try:
-            async with self._room:
+            async with _Slot(self._room) as slot:
                 began = now_ms()
                 await self.services.say(session, SessionStateChanged(state="running"))
-                result = await self._run(session)
-            state, reason = result.state, result.reason
-        except TimeoutError as error:
-            result, state, reason = Result(), "failed", str(error)
-        except (Refusal, Failure, StoreError) as error:
-            result, state, reason = Result(), "failed", str(error)
+                halt = await self._run(session, slot)
+        except (TimeoutError, Refusal, Failure, StoreError, EngineError, DeskProblem) as error:
+            halt = _failed(str(error))
         except asyncio.CancelledError:
-            result, reason = Result(), ""
-            state = "interrupted" if self.closing else "cancelled"
+            halt = self._stopped_early(session)
         except Exception:
             log.exception("session %s", session)
-            result, state = Result(), "failed"
-            reason = "Something in Butler itself went wrong; the log has it."
-        await self._end(session, state, reason, result, now_ms() - began)
+            halt = _failed("Something in Butler itself went wrong; the log has it.")
+        if halt.report is not None:
+            await self._end(session, halt.report, now_ms() - began, told=halt.waits)
 
-    async def _run(self, session: str) -> Result:
+    def _stopped_early(self, session: str) -> Halt:
+        if not self.closing:
+            return Halt(report=Report(state="cancelled"))
+        if self._approvals.of(session):
+            return Halt(waits=True)  # the card is there again when the program is
+        return Halt(report=Report(state="interrupted"))
+
+    async def _run(self, session: str, slot: "_Slot") -> Halt:
         await self.services.ready.wait()
-        view = await asyncio.to_thread(reading.open_view, self.services.store, session)
         started = await asyncio.to_thread(_started, self.services, session)
+        if started.kind in ("code", "agent"):
+            return await self._code(session, started, slot)
+        view = await asyncio.to_thread(reading.open_view, self.services.store, session)
         seconds = started.timeout or self.services.config.sessions.timeout
         try:
             async with asyncio.timeout(seconds):
-                return await summarize(self.services, view, started)
+                return Halt(report=await summarize(self.services, view, started))
         except TimeoutError:
             raise TimeoutError(_TIMED_OUT.format(seconds=seconds)) from None
 
-    async def _end(
-        self, session: str, state: SessionState, reason: str, result: Result, elapsed: int
-    ) -> None:
+    # --- coding ----------------------------------------------------------------------------------
+
+    async def _code(self, session: str, started: SessionStarted, slot: "_Slot") -> Halt:
+        """One run of a coding session. What it has changed is told however it ends."""
+        from router.coding import closing
+        from router.coding.desk import Desk
+
+        seconds = started.timeout or self.services.config.coding.timeout
+        clock = asyncio.timeout(seconds)
+        desk = Desk(self.services, self._approvals, session, lambda: _away(slot, clock))
+        try:
+            async with clock:
+                return await desk.run()
+        except TimeoutError:
+            return await self._broken(desk, _TIMED_OUT.format(seconds=seconds))
+        except (Refusal, Failure, EngineError) as error:
+            return await self._broken(desk, str(error))
+        except asyncio.CancelledError:
+            if not self.closing:
+                await self._approvals.withdraw(session, "cancelled")
+                await closing.leave(desk)
+            raise
+
+    async def _broken(self, desk: "Desk", reason: str) -> Halt:
+        from router.coding import closing
+
+        report = Report(state="failed", reason=reason)
+        await self._approvals.withdraw(desk.session, reason)
+        return await closing.close(desk, report) if desk.is_open else Halt(report=report)
+
+    async def finish(self, session: str, state: SessionState, reason: str) -> None:
+        """End a session that stood and waited for the user."""
+        row = await asyncio.to_thread(self.services.store.sessions.get, session)
+        if row.state in ("waiting", "open", "running"):
+            await self.services.say(session, SessionStateChanged(state=state, reason=reason))
+        if state == "cancelled":
+            await self._announce(session, Report(state=state, reason=reason), 0)
+
+    async def _end(self, session: str, report: Report, elapsed: int, *, told: bool) -> None:
         """Tell the session and its parent. The figures are the store's, once all is on disk."""
+        if not told:
+            await self.services.say(
+                session, SessionStateChanged(state=report.state, reason=report.reason)
+            )
+        await self._announce(session, report, elapsed)
+
+    async def _announce(self, session: str, report: Report, elapsed: int) -> None:
         services = self.services
-        await services.say(session, SessionStateChanged(state=state, reason=reason))
         row = await asyncio.to_thread(services.store.sessions.get, session)
         if row.parent is None:
             return
@@ -141,16 +232,65 @@ class Spawner:
                 child=session,
                 kind=row.kind,
                 title=row.title,
-                state=state,
-                result=result.text or reason,
+                state=report.state,
+                result=_result(report),
                 elapsed_ms=elapsed,
                 tokens=row.tokens,
                 cost=row.cost,
-                tier=result.tier,
-                model=result.model,
+                tier=report.tier,
+                model=report.model,
                 private=row.private,
             ),
         )
+
+
+class _Slot:
+    """One of the places in which sessions run; it may be given up for a while."""
+
+    def __init__(self, room: asyncio.Semaphore) -> None:
+        self._room = room
+        self._held = False
+
+    async def take(self) -> None:
+        await self._room.acquire()
+        self._held = True
+
+    def give(self) -> None:
+        if self._held:
+            self._held = False
+            self._room.release()
+
+    async def __aenter__(self) -> Self:
+        await self.take()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.give()
+
+
+@asynccontextmanager
+async def _away(slot: _Slot, clock: asyncio.Timeout) -> AsyncGenerator[None]:
+    """Give the place to others while the user is asked, and stop the clock. Whoever is cancelled
+    meanwhile does not wait for a place to end in."""
+    loop = asyncio.get_running_loop()
+    ends = clock.when()
+    left = None if ends is None else ends - loop.time()
+    clock.reschedule(None)
+    slot.give()
+    yield
+    await slot.take()
+    if left is not None:
+        clock.reschedule(loop.time() + max(0.0, left))
+
+
+def _failed(reason: str) -> Halt:
+    return Halt(report=Report(state="failed", reason=reason))
+
+
+def _result(report: Report) -> str:
+    if not report.text or report.reason in report.text:
+        return report.text or report.reason
+    return "\n\n".join(part for part in (report.text, report.reason) if part)
 
 
 def _started(services: Services, session: str) -> SessionStarted:

@@ -4,16 +4,15 @@ import asyncio
 import uuid
 from typing import Final
 
-import msgspec
-
 from router import context, house_rules
+from router.coding.contract import Report
 from router.config import ModelRef
 from router.context import Turn
 from router.dispatch import Call, Outcome
 from router.policy import Ask
 from router.services import Services
 from router.view import View
-from store.events import Candidate, Note, SessionStarted, SessionState, Tier
+from store.events import Candidate, Note, SessionStarted
 
 _OUTPUT: Final = 400
 """Tokens of a summary."""
@@ -23,15 +22,7 @@ is a little low."""
 _LEAST: Final = 256
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    text: str = ""
-    state: SessionState = "failed"
-    reason: str = ""
-    tier: Tier | None = None
-    model: str = ""
-
-
-async def summarize(services: Services, view: View, started: SessionStarted) -> Result:
+async def summarize(services: Services, view: View, started: SessionStarted) -> Report:
     """Summarise a session's attachments, or the text within its task.
 
     Raises:
@@ -48,9 +39,9 @@ class _Summary:
         self._session = view.session
         self._started = started
         self._prompt = view.messages[0].id if view.messages else view.session
-        self._result = Result()
+        self._result = Report(state="failed")
 
-    async def run(self) -> Result:
+    async def run(self) -> Report:
         texts = [f"{a.name}:\n{a.text}" for a in self._started.attachments]
         text = "\n\n".join(texts)
         while True:
@@ -97,7 +88,7 @@ class _Summary:
         return outcome
 
     def _take(self, outcome: Outcome) -> None:
-        self._result = Result(
+        self._result = Report(
             text=outcome.text,
             state="failed" if outcome.failure else "done",
             reason=outcome.message,

@@ -1,12 +1,13 @@
-"""The tools of the chat: spawn a session, look at the usage."""
+"""The tools of the chat: spawn a session, look at the usage, work on the user's files."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from router.asking import SpawnTask
+from router.asking import EngineError, SpawnTask
 from router.clock import now_ms
+from router.coding.contract import Stop, ToolsOfferedAndRun
 from router.dispatch import Acted
 from router.policy import span
 from router.providers.base import Tool, ToolCallPart
@@ -18,6 +19,9 @@ Spawn = Callable[[SpawnTask], Awaitable[str]]
 
 class _SpawnArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: str
+    kind: Literal["summarize", "code"] = "summarize"
+    plan: bool = False
+    agent: str = ""
     text: str = ""
     label: str = ""
     tier: Tier | None = None
@@ -30,16 +34,24 @@ _STRING: Final = {"type": "string"}
 CHAT_TOOLS: Final = (
     Tool(
         "sessions_spawn",
-        "Start a background session that summarises or processes a text on a cheap model, beside "
-        "this conversation. Returns its id at once; its result is announced here when it is done. "
+        "Start a session beside this conversation: kind summarize has a text summarised or "
+        "processed by a cheap model, kind code has a specialist write code in a copy of the "
+        "workspace (with plan: true for a new app or changes across files, which the user then "
+        "approves first). Returns its id at once; its result is announced here when it is done. "
         "Do not wait for it. Never use it for short questions.",
         {
             "type": "object",
             "properties": {
                 "task": {**_STRING, "description": "What to do, as a complete instruction"},
+                "kind": {"enum": ["summarize", "code"], "description": "summarize if left out"},
+                "plan": {"type": "boolean", "description": "Of code: plan first"},
+                "agent": {**_STRING, "description": "One of the user's own agents, by name"},
                 "text": {**_STRING, "description": "The text to work on, in full"},
                 "label": {**_STRING, "description": "Two or three words for the task list"},
-                "tier": {"enum": ["T2", "T4"], "description": "Only if the user asked for it"},
+                "tier": {
+                    "enum": ["T1", "T2", "T3", "T4"],
+                    "description": "Only if the user asked for it",
+                },
                 "model": {**_STRING, "description": "Only if the user asked for it"},
                 "timeout": {"type": "number", "description": "Seconds it may take"},
             },
@@ -57,36 +69,69 @@ CHAT_TOOLS: Final = (
 
 
 class ChatTools:
-    """Runs them for one chat."""
+    """Runs them for one reply of a chat."""
 
     def __init__(
-        self, session: str, spawn: Spawn, house: Callable[[], House], *, private: bool
+        self,
+        session: str,
+        spawn: Spawn,
+        house: Callable[[], House],
+        files: ToolsOfferedAndRun,
+        *,
+        reply: str,
+        private: bool,
     ) -> None:
         self._session = session
         self._spawn = spawn
         self._house = house
+        self._files = files
+        self._reply = reply
         self._private = private
 
+    @property
+    def offered(self) -> tuple[Tool, ...]:
+        return (*CHAT_TOOLS, *self._files.tools)
+
     async def act(self, call: ToolCallPart) -> Acted:
-        if call.name == "usage_status":
-            return Acted(status(self._house(), now_ms()))
+        match call.name:
+            case "usage_status":
+                return Acted(status(self._house(), now_ms()))
+            case "sessions_spawn":
+                return await self._spawned(call)
+            case _:
+                return await self._on_files(call)
+
+    async def _on_files(self, call: ToolCallPart) -> Acted:
+        try:
+            return await self._files.act(call, self._reply)
+        except Stop as stop:
+            return Acted(f"The user stops this: {stop} Do not call tools any more.", failed=True)
+
+    async def _spawned(self, call: ToolCallPart) -> Acted:
         try:
             asked = msgspec.json.decode(call.arguments or "{}", type=_SpawnArguments)
         except msgspec.MsgspecError as error:
             return Acted(f"Those arguments don't fit: {error}", failed=True)
-        child = await self._spawn(
-            SpawnTask(
-                task=asked.task,
-                title=asked.label,
-                attachments=(Attachment("text", asked.text),) if asked.text else (),
-                parent=self._session,
-                tier=asked.tier,
-                model=asked.model,
-                timeout=asked.timeout,
-                private=self._private,
-            )
-        )
+        try:
+            child = await self._spawn(self._task(asked))
+        except EngineError as error:
+            return Acted(str(error), failed=True)
         return Acted(f"Spawned as {child[:8]}; its result will be announced.")
+
+    def _task(self, asked: _SpawnArguments) -> SpawnTask:
+        return SpawnTask(
+            task=asked.task,
+            title=asked.label,
+            kind="agent" if asked.agent else asked.kind,
+            attachments=(Attachment("text", asked.text),) if asked.text else (),
+            parent=self._session,
+            tier=asked.tier,
+            model=asked.model,
+            timeout=asked.timeout,
+            private=self._private,
+            plan=asked.plan and asked.kind == "code",
+            agent=asked.agent,
+        )
 
 
 def status(house: House, now: int) -> str:

@@ -73,6 +73,8 @@ class PromptSubmitted(Event, frozen=True):
     private: bool = False
     emergency: bool = False
     """The user wants to spend the reserve on this prompt, once it is confirmed."""
+    plan: bool | None = None
+    """Of coding: whether a plan comes first, where the user said so."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

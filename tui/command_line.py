@@ -9,6 +9,7 @@ from tui.exits import Exit
 
 COMMANDS: Final = {
     "ask": "Ask one thing and print the answer.",
+    "code": "Have code written in a copy of this folder, and apply it.",
     "sessions": "List, show, search, export and delete conversations.",
     "replay": "Watch a conversation as it happened.",
     "route": "Explain what a prompt is taken for, and who would serve it.",

@@ -13,7 +13,7 @@ import msgspec
 
 from router.dispatch import Acted
 from router.providers.base import Tool, ToolCallPart
-from store.events import AnyEvent, ApprovalGiven, FileChanged, SessionState, Tier
+from store.events import AnyEvent, ApprovalGiven, SessionState, Tier
 
 # --- asking the user ---------------------------------------------------------------------------
 
@@ -89,6 +89,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
 
 
+class Halt(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one run of a session has stopped."""
+
+    report: Report | None = None
+    """How its work ended; `None` while it is not done."""
+    waits: bool = False
+    """It stands and waits for the user: its state says so already."""
+
+
 class Agent(Protocol):
     """Something that works by itself in a workspace: our specialist, or a program on the PATH."""
 
@@ -97,6 +106,3 @@ class Agent(Protocol):
         before the cancellation goes on). Raises `router.providers.base.Failure` when its model can
         not go on and another may, and `Stop`."""
         ...
-
-
-FileChangedHandler: TypeAlias = Callable[[FileChanged], None]

@@ -13,6 +13,7 @@ KINDS: Final[dict[str, Kind]] = {
     "image": "image_generation",
     "speak": "audio",
     "local": "direct",
+    "agent": "direct",
 }
 REASONS: Final = {
     "code": "you said /code: the specialist writes it",
@@ -22,6 +23,7 @@ REASONS: Final = {
     "image": "you said /image: the image skill",
     "speak": "you said /speak: the audio skill",
     "local": "you said /local: it is answered on this machine",
+    "agent": "you said /agent: your own agent does it",
 }
 # A path such as /code/main.py is no word: something else than a space follows.
 _WORD: Final = re.compile(rf"\s*/({'|'.join(KINDS)})(?=\s|$)\s*", re.IGNORECASE)

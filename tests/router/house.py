@@ -79,16 +79,42 @@ class House:
         self.session = engine.begin()
         self.view = View(session=self.session)
         self.entries: list[Entry] = []
+        self.children: dict[str, View] = {}
         self._changed = asyncio.Condition()
+
+    async def open(self, session: str) -> None:
+        """Go on with a session of an earlier life, and what waits in those it spawned."""
+        self.view = await self.engine.open(session)
+        self.session = session
+        for task in self.view.tasks:
+            self.children[task.session] = await self.engine.open(task.session)
 
     async def follow(self) -> None:
         async with self.engine.subscribe(self.session) as heard:
+            for child in self.children:
+                await heard.add(child)
             async for batch in heard:
                 async with self._changed:
                     for entry in batch:
-                        self.entries.append(entry)
-                        self.view = fold(self.view, entry)
+                        self._take(entry)
                     self._changed.notify_all()
+
+    def _take(self, entry: "Entry") -> None:
+        self.entries.append(entry)
+        self.view = fold(self.view, entry)
+        child = entry.session
+        if child is None or child == self.session:
+            return
+        self.children[child] = fold(self.children.get(child, View(session=child)), entry)
+
+    @property
+    def child(self) -> View:
+        """The session that was spawned last."""
+        return list(self.children.values())[-1]
+
+    async def until_child(self, seen: Callable[[View], object]) -> View:
+        await self.until(lambda _: self.children and seen(self.child))
+        return self.child
 
     async def until(self, seen: Callable[[View], object]) -> View:
         async with asyncio.timeout(20), self._changed:
@@ -112,7 +138,12 @@ def reply_to(view: View, prompt: str) -> Message | None:
 
 @asynccontextmanager
 async def open_house(
-    config: Config, folder: Path, environ: dict[str, str] | None = None
+    config: Config,
+    folder: Path,
+    environ: dict[str, str] | None = None,
+    *,
+    workspace: Path | None = None,
+    session: str | None = None,
 ) -> AsyncIterator[House]:
     environ = {"BUTLER_HOME": str(folder), "TEST_KEY": "sk-test-0123456789"} | (environ or {})
     places = Places.find(environ)
@@ -120,9 +151,11 @@ async def open_house(
     async with AsyncExitStack() as stack:
         stack.callback(store.close)
         engine = await stack.enter_async_context(
-            Engine(config, store, places, workspace=folder, environ=environ)
+            Engine(config, store, places, workspace=workspace or folder, environ=environ)
         )
         house = House(engine)
+        if session is not None:
+            await house.open(session)
         following = asyncio.create_task(house.follow())
         stack.callback(following.cancel)
         yield house

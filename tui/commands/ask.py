@@ -69,7 +69,7 @@ def ask(
     config = load_config(places)
     if about_keys := keys_remark(places):
         remark(f"butler: {about_keys}")
-    text, attachments = _gather(printed(" ".join(words)), files, workspace)
+    text, attachments = gather(printed(" ".join(words)), files, workspace)
     prompt = Prompt(
         text=text,
         attachments=attachments,
@@ -82,7 +82,7 @@ def ask(
         return _Asking(config, places, store, workspace, SINKS[form]()).run(prompt, session)
 
 
-def _gather(
+def gather(
     text: str, files: tuple[Path, ...], workspace: Path
 ) -> tuple[str, tuple[Attachment, ...]]:
     """The prompt, and what goes along: named files first, then the standard input."""

@@ -1,0 +1,277 @@
+"""The user's word on what a coding session shows: its plan, its changes.
+
+Nobody waits for these answers: what follows from one is written together with it, so that a crash
+leaves both or neither.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from router.approvals import Approvals, asked_of
+from router.asking import EngineError
+from router.coding import closing, proposing
+from router.coding.record import Record, record
+from router.services import Services
+from store.events import (
+    AnyEvent,
+    ApprovalAsked,
+    ChangeSettled,
+    Note,
+    PlanDecided,
+    PlanProposed,
+    SessionStateChanged,
+)
+
+if TYPE_CHECKING:
+    from router.coding.workspace import Workspace
+    from router.lane import Lane
+    from router.spawning import Spawner
+
+SettleChoice: TypeAlias = Literal["apply", "keep", "discard"]
+
+_WORDS: Final = {
+    "applied": "applied",
+    "merged": "merged with your changes",
+    "conflict": "not applied: your file changed in the same place",
+    "kept": "kept",
+    "discarded": "discarded",
+}
+
+
+class Decisions:
+    """What becomes of sessions that stand and wait."""
+
+    def __init__(
+        self,
+        services: Callable[[], Services],
+        approvals: Approvals,
+        spawner: "Spawner",
+        lane: Callable[[str], "Lane"],
+    ) -> None:
+        self._services = services
+        self._approvals = approvals
+        self._spawner = spawner
+        self._lane = lane
+        self._settling: dict[str, asyncio.Lock] = {}
+
+    async def decide(self, session: str, asked: ApprovalAsked, choice: str, reason: str) -> None:
+        """Take an answer, and go on with whatever it was asked for.
+
+        Raises:
+            EngineError: it is none of the choices, or makes no plan.
+        """
+        if choice not in asked.choices:
+            listed = ", ".join(asked.choices)
+            raise EngineError(f"{choice!r} is no answer here; there are: {listed}.")
+        match asked.kind:
+            case "plan":
+                await self._plan(asked, session, choice, reason.strip())
+            case "changes":
+                await self._changes(asked, session, choice)
+            case _:
+                await self._answer(session, asked, choice, reason)
+
+    async def _answer(self, session: str, asked: ApprovalAsked, choice: str, reason: str) -> None:
+        """Pass it on to what waits for it; what waited before a restart is run again."""
+        if self._approvals.is_waited_for(asked.approval):
+            await self._approvals.decide(asked.approval, choice, reason)
+            return
+        row = await asyncio.to_thread(self._services().store.sessions.get, session)
+        spawned = row.kind in ("code", "agent")
+        state = SessionStateChanged(state="queued" if spawned else "open")
+        await self._approvals.decide(asked.approval, choice, reason, state)
+        if spawned:
+            self._spawner.start(session)
+        else:
+            await self._lane(session).resume(asked, choice)
+
+    # --- plans -----------------------------------------------------------------------------------
+
+    async def _plan(self, asked: ApprovalAsked, session: str, choice: str, reason: str) -> None:
+        found = await self._record(session)
+        plan = found.plan
+        if plan is None or plan.id != asked.call:
+            raise EngineError("This plan is no longer the one proposed; look at the latest.")
+        if choice == "approve":
+            await self._decide(asked, choice, reason, PlanDecided(id=plan.id, decision="approved"))
+            self._spawner.start(session)
+        elif choice == "reject" and reason:
+            said = PlanDecided(id=plan.id, decision="rejected", reason=reason)
+            await self._decide(asked, choice, reason, said)
+            self._spawner.start(session)
+        elif choice == "reject":
+            await self._decide(asked, choice, "", PlanDecided(id=plan.id, decision="dropped"))
+            await self._close(found)
+            reason = "The plan was rejected; nothing was written."
+            await self._spawner.finish(session, "cancelled", reason)
+        else:
+            await self._propose_another(found, plan, asked, choice, reason)
+
+    async def _propose_another(
+        self, found: Record, plan: PlanProposed, asked: ApprovalAsked, choice: str, reason: str
+    ) -> None:
+        edited = choice == "edit"
+        another = self._edited(plan, reason) if edited else _chosen(found, plan, int(choice))
+        said = PlanDecided(id=plan.id, decision="edited" if edited else "chosen")
+        again = asked_of(proposing.question(another, found.alternatives.values()))
+        session, _, _ = await self._decide(asked, choice, "", said, another, again)
+        waits = SessionStateChanged(state="waiting", reason=proposing.READY)
+        self._approvals.know(session, [again])
+        await self._services().say(session, waits)
+
+    def _edited(self, plan: PlanProposed, text: str) -> PlanProposed:
+        from router.coding.plan_text import plan_of
+
+        if not text:
+            raise EngineError("The plan is empty; write one, or reject it.")
+        return PlanProposed(
+            id=uuid.uuid4().hex,
+            plan=plan_of(text),
+            text=text,
+            origin="edited",
+            number=plan.number,
+            tier=plan.tier,
+            model=plan.model,
+            estimate=plan.estimate,
+        )
+
+    async def _decide(
+        self, asked: ApprovalAsked, choice: str, reason: str, *more: AnyEvent
+    ) -> tuple[str, ApprovalAsked, bool]:
+        return await self._approvals.decide(asked.approval, choice, reason, *more)
+
+    # --- changes ---------------------------------------------------------------------------------
+
+    async def _changes(self, asked: ApprovalAsked, session: str, choice: str) -> None:
+        if choice not in ("apply", "keep", "discard"):
+            raise EngineError(f"{choice!r} is no answer here.")
+        await self._approvals.decide(asked.approval, choice, "")
+        await self.settle(session, choice)
+
+    async def settle(
+        self, session: str, choice: SettleChoice, paths: Collection[str] | None = None
+    ) -> None:
+        """Apply or discard changed files (all that are left, if none is named), or keep the
+        branch with all of them.
+
+        Raises:
+            EngineError: there is nothing to settle, or a path is none of the changed ones.
+        """
+        await self._spawner.idle(session)  # it has asked, and may still be telling its parent
+        async with self._settling.setdefault(session, asyncio.Lock()):
+            found = await self._record(session)
+            left = found.unsettled()
+            wanted = _wanted(left, paths)
+            settled = await self._settled(found, choice, wanted, left)
+            await self._services().say(session, *settled)
+            for event in settled:
+                found.settled[event.path] = event
+            await self._after(session, found, settled)
+
+    async def _settled(
+        self, found: Record, choice: SettleChoice, wanted: list[str], left: list[str]
+    ) -> Sequence[ChangeSettled]:
+        workspace = self._workspace(found)
+        title = found.started.title if found.started else ""
+        if choice == "keep":
+            return [await workspace.keep(title or "Butler's changes")]
+        if choice == "apply":
+            return await workspace.apply(wanted)
+        return await workspace.discard(wanted)
+
+    async def _after(self, session: str, found: Record, settled: Sequence[ChangeSettled]) -> None:
+        """Tell what was done; ask again about what is left, or end the session."""
+        await self._approvals.withdraw(session, "settled")
+        self._services().say(session, Note(level="info", text=_told(settled)))
+        left = found.unsettled()
+        if not left:
+            if "" not in found.settled:
+                await self._close(found)
+            await self._spawner.finish(session, "done", "")
+            return
+        ready = found.changes
+        files = [file for file in ready.files if file.path in left] if ready else []
+        conflicts = [path for path in left if path in found.settled]
+        asked = asked_of(closing.question(files, conflicts))
+        reason = f"conflict in {conflicts[0]}" if conflicts else "changes ready"
+        reason = f"{reason}: {closing.counted(files)}"
+        waits = SessionStateChanged(state="waiting", reason=reason)
+        await self._approvals.put(session, asked, waits)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    async def _record(self, session: str) -> Record:
+        store = self._services().store
+        return await asyncio.to_thread(lambda: record(store.journal.read(session, deltas=False)))
+
+    def _workspace(self, found: Record) -> "Workspace":
+        from router.coding.workspace import Workspace
+
+        if found.opened is None:
+            raise EngineError("This session has no workspace.")
+        workspace = Workspace(found.opened)
+        if not workspace.exists:
+            raise EngineError(
+                f"Its workspace {found.opened.folder} is gone, and with it the changes; "
+                "run the session again to have them made anew."
+            )
+        return workspace
+
+    async def _close(self, found: Record) -> None:
+        from router.coding.workspace import Workspace
+
+        if found.opened is not None:
+            await Workspace(found.opened).close()
+
+
+def _wanted(left: Sequence[str], paths: Collection[str] | None) -> list[str]:
+    if not left:
+        raise EngineError("There are no changes left to settle here.")
+    if paths is None:
+        return list(left)
+    unknown = sorted(set(paths) - set(left))
+    if unknown:
+        raise EngineError(f"{unknown[0]!r} is none of the changes; there are: {', '.join(left)}.")
+    return [path for path in left if path in paths]
+
+
+def _told(settled: Sequence[ChangeSettled]) -> str:
+    lines = [
+        f"{event.path or 'all'}: {_WORDS[event.settlement]}"
+        + (f" ({event.detail})" if event.detail and event.settlement == "kept" else "")
+        for event in settled[:20]
+    ]
+    more = len(settled) - len(lines)
+    return "\n".join([*lines, *([f"and {more} more"] if more else [])])
+
+
+def _chosen(found: Record, plan: PlanProposed, number: int) -> PlanProposed:
+    """The alternative of a number as a plan of its own."""
+    if number == plan.number:
+        raise EngineError(f"{number} is the one shown; approve it with a.")
+    before = found.latest.get(number)
+    if before is not None:
+        text, content = before.text, before.plan
+        tier, model, estimate = before.tier, before.model, before.estimate
+    else:
+        from router.coding.comparing import sketched
+        from router.coding.plan_text import plan_text
+
+        other = found.alternatives.get(number)
+        if other is None or other.failed:
+            raise EngineError(f"There is no alternative {number}.")
+        content = sketched(other)
+        text = plan_text(content)
+        tier, model, estimate = other.tier, other.model, other.estimate
+    return PlanProposed(
+        id=uuid.uuid4().hex,
+        plan=content,
+        text=text,
+        origin="alternative",
+        number=number,
+        tier=tier,
+        model=model,
+        estimate=estimate,
+    )
