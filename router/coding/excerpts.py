@@ -62,7 +62,9 @@ def _read(file: BinaryIO, path: str, start: int, count: int) -> str:
     told += [f"{number}\t{line}" for number, line in enumerate(withheld(lines), start)]
     if file.read(1):
         told.append(f"… goes on: read_file with start={end + 1}")
-    return visible("\n".join(told))
+    text = "\n".join(told)
+    shown = visible(text)
+    return shown if shown == text else f"{shown}\n(␛ and ⟨U+…⟩ stand for hidden characters)"
 
 
 def _count(file: BinaryIO) -> int:

@@ -49,6 +49,8 @@ async def search(root: Path, wanted: Search) -> str:
         glob = Glob(wanted.glob) if wanted.glob else None
     except ValueError as error:
         raise SearchProblem(str(error)) from error
+    if "\0" in wanted.pattern + wanted.glob:
+        raise SearchProblem("`pattern` and `glob` can't hold a zero character; use \\x00.")
     base = await asyncio.to_thread(_base, root, wanted.path)
     if ripgrep := program("rg"):
         seen = await _by_ripgrep(ripgrep, root, base, wanted, glob)
@@ -76,7 +78,7 @@ async def _by_ripgrep(
 ) -> Seen:
     options = await asyncio.to_thread(ripgrep_options, root, base)
     options += ["--null", "--line-number", "--with-filename", "--no-heading", "--color=never"]
-    options += ["--sort=path", f"--max-count={MATCHES}", f"--max-filesize={_LARGEST}"]
+    options += ["--sort=path", f"--max-count={MATCHES + 1}", f"--max-filesize={_LARGEST}"]
     options += [f"--max-columns={4 * _WIDTH}", "--max-columns-preview"]
     options.append("--case-sensitive" if wanted.case_sensitive else "--ignore-case")
     if glob is not None and glob.plain:
@@ -91,7 +93,7 @@ async def _by_python(root: Path, base: str, wanted: Search, glob: Glob | None) -
         paths = [base]
     else:
         paths = (await files_under(root, base)).paths
-    kept = [path for path in paths if (glob is None or glob.matches(path)) and not is_secret(path)]
+    kept = await asyncio.to_thread(lambda: [path for path in paths if _counts(path, glob)])
     given = {
         "pattern": wanted.pattern,
         "ignore_case": not wanted.case_sensitive,
@@ -143,6 +145,7 @@ def _rows(output: bytes, glob: Glob | None) -> list[tuple[str, str, str]]:
 
 
 def _counts(path: str, glob: Glob | None) -> bool:
-    if any(is_git(name) for name in path.split("/")) or is_secret(path):
+    hidden = visible(path, keep="") != path  # no tool would take such a name
+    if hidden or any(is_git(name) for name in path.split("/")) or is_secret(path):
         return False
     return glob is None or glob.matches(path)

@@ -31,6 +31,7 @@ from router.coding.patching import PatchProblem, applied, parse
 from router.coding.searching import Search, SearchProblem, search
 from router.coding.textfiles import LARGEST, Proposed, Stamp, TextFile, load, make
 from router.coding.visible import visible
+from router.coding.withholding import puts_placeholder
 from router.dispatch import Acted
 from router.providers.base import Tool, ToolCallPart
 from store.events import Change, FileChanged
@@ -203,7 +204,7 @@ class Toolbox:
                     change=_kind(change),
                     added=lines.added,
                     removed=lines.removed,
-                    diff=_bounded(visible(lines.diff), _DIFF),
+                    diff=_bounded(visible(lines.diff[: 2 * _DIFF]), _DIFF),
                 )
             )
 
@@ -275,6 +276,11 @@ def _differences(changes: list[Proposed]) -> list[tuple[Proposed, Difference]]:
 
 
 def _difference(change: Proposed) -> Difference:
+    if puts_placeholder(change.before.text if change.before else "", change.after or ""):
+        raise _Declined(
+            f"{change.path}: the line that says it is withheld stands for one you can't see. "
+            "Change what is around it with edit_file."
+        )
     return difference(change.path, change.before and change.before.text, change.after)
 
 

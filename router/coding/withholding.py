@@ -26,6 +26,10 @@ _FOLDERS: Final = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".pass
 _KEY_BODY: Final = re.compile(r"\s*[A-Za-z0-9+/]{60,76}={0,2}\s*")
 _HEX: Final = re.compile(r"\s*[0-9A-Fa-f]+\s*")
 
+_PLACEHOLDER: Final = re.compile(
+    r"\[line withheld: it looks like (?:a secret \([^()\n]+\)|part of a key)\]"
+)
+
 _finding = threading.Lock()
 """detect-secrets keeps its settings in one place for the whole process."""
 
@@ -51,6 +55,11 @@ def withheld(lines: list[str]) -> list[str]:
     with _finding:
         found = {secret.line: secret.kind for secret in find("\n".join(map(_one_line, lines)))}
     return [_shown(line, found.get(number)) for number, line in enumerate(lines, 1)]
+
+
+def puts_placeholder(before: str, after: str) -> bool:
+    """Whether a change would write in place of a secret what was shown instead of it."""
+    return len(_PLACEHOLDER.findall(after)) > len(_PLACEHOLDER.findall(before))
 
 
 def _one_line(line: str) -> str:
