@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from router.coding import comparing
 from router.coding.comparing import compare, sketched
 from router.coding.contract import Assignment
 from router.config import Account, Coding, Config, ModelRef
@@ -230,6 +231,21 @@ async def test_they_sketch_at_the_same_time(llmock_service: Llmock, tmp_path: Pa
     assert [(one.title, one.failed) for one in found] == [("Together", "")] * 2
 
 
+async def test_one_that_takes_too_long_is_told_as_failed(
+    llmock_service: Llmock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "_SECONDS", 0.2)
+    async with (
+        gate(3) as service,
+        open_workshop(behind(configuration(llmock_service), service.url), tmp_path) as shop,
+    ):
+        found = await compared(shop)
+        settled = await shop.of(UsageSettled)
+        released = await shop.of(UsageReleased)
+    assert [one.failed for one in found] == ["took longer than 0.2 s"] * 2
+    assert len([*settled, *released]) == 2
+
+
 async def test_cancelling_ends_them_and_settles_what_they_took(
     llmock_service: Llmock, tmp_path: Path
 ) -> None:
@@ -237,12 +253,12 @@ async def test_cancelling_ends_them_and_settles_what_they_took(
         gate(3) as service,
         open_workshop(behind(configuration(llmock_service), service.url), tmp_path) as shop,
     ):
-        comparing = asyncio.create_task(compared(shop))
+        task = asyncio.create_task(compared(shop))
         await service.came.get()
         await service.came.get()
-        comparing.cancel()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await comparing
+            await task
         told = await shop.of(PlanCompared)
         reserved = await shop.of(UsageReserved)
         ended = [*await shop.of(UsageSettled), *await shop.of(UsageReleased)]
