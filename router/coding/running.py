@@ -121,7 +121,7 @@ async def _take(reader: asyncio.StreamReader, output: _Output) -> None:
 
 async def _end(process: asyncio.subprocess.Process, mark: str) -> None:
     """Kill all of it, also when the caller is cancelled a second time meanwhile."""
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: of dead ones
         os.killpg(process.pid, signal.SIGKILL)
     sweeping = asyncio.ensure_future(asyncio.to_thread(_sweep, mark))
     try:

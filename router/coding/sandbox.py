@@ -54,7 +54,7 @@ _NAMED_BY: Final = (
     "AZURE_CONFIG_DIR", "GH_CONFIG_DIR", "NPM_CONFIG_USERCONFIG", "HF_HOME", "SSH_AUTH_SOCK",
 )  # fmt: skip
 """Variables that put one of those elsewhere."""
-_EMPTIED: Final = ("/tmp", "/run", "/var/tmp")  # noqa: S108  (masked, not used)
+_EMPTIED: Final = ("/tmp", "/var/tmp", "/run", "/var/run")  # noqa: S108  (masked, not used)
 """Others' files, and sockets of services: one is a way out that needs no network."""
 _RUN_SHOWN_AGAIN: Final = ("/run/current-system", "/run/wrappers")  # programs of NixOS
 
@@ -147,13 +147,14 @@ class Sandbox(msgspec.Struct, frozen=True):
         return [path for path in named if _holds_data(path, home)]
 
 
-_ISOLATED: Final = ("--unshare-all", "--die-with-parent", "--new-session")
-"""A new session takes the terminal away: characters could be pushed into it."""
+_ISOLATED: Final = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
+"""A new session takes the terminal away: characters could be pushed into it. Where Butler runs as
+root, the command would be root, too, and could undo the rest."""
 
 
 def _base_mounts() -> dict[Path, str]:
     mounts = {Path("/"): "show", Path("/proc"): "proc", Path("/dev"): "dev"}
-    mounts |= dict.fromkeys(_real(map(Path, _EMPTIED)), "empty")
+    mounts |= dict.fromkeys(_real(map(Path, _EMPTIED)), "hide")
     return mounts | dict.fromkeys(_real(map(Path, _RUN_SHOWN_AGAIN)), "show")
 
 
@@ -171,7 +172,6 @@ def _arguments(mounts: Mapping[Path, str]) -> Iterator[str]:
             case "hide" if not path.is_dir():
                 yield from ("--ro-bind", str(_EMPTY_FILE), str(path))
             case _:
-                yield from ("--perms", "1777" if how == "empty" else "0700")
                 yield from ("--tmpfs", str(path))
 
 
