@@ -15,6 +15,8 @@ from router.coding.withholding import is_secret
 
 ENTRIES: Final = 400
 _DEEPEST: Final = 20
+_ROOM: Final = 28_000
+"""Bytes of a list."""
 _LIMIT: Final = 4_000_000
 """Bytes of paths that are looked at."""
 _FILES: Final = 50_000
@@ -117,11 +119,18 @@ def _walked(root: Path, base: str) -> Files:
 
 def _drawn(root: Path, base: str, files: Files, depth: int) -> str:
     rows = _rows(base, files.paths, depth)
-    lines = [_row(root, path, count) for path, count in rows[:ENTRIES]]
+    lines: list[str] = []
+    room = _ROOM
+    for path, count in rows[:ENTRIES]:
+        row = visible(_row(root, path, count))
+        room -= len(row.encode()) + 1
+        if room < 0:
+            break
+        lines.append(row)
     head = f"{base or '.'}: {len(files.paths)}{'+' if files.more else ''} files"
     head += " (ignore files not applied)" if files.unfiltered else " (ignored ones left out)"
-    if len(rows) > ENTRIES:
-        lines.append(f"… and {len(rows) - ENTRIES} more; name a folder, or search_files.")
+    if len(rows) > len(lines):
+        lines.append(f"… and {len(rows) - len(lines)} more; name a folder, or search_files.")
     if files.more:
         lines.append("… there are more files than were looked at; name a folder.")
     return visible("\n".join([head, *lines]))

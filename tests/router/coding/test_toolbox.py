@@ -199,6 +199,12 @@ async def test_a_long_list_is_cut_and_counted(
     listed = await bench.done("list_files", depth=1)
     assert listed.count("\n") <= 402
     assert "more; name a folder" in listed
+    (root / "deep").mkdir()
+    for number in range(350):
+        (root / "deep" / f"{number:0200}").touch()
+    listed = await bench.done("list_files", path="deep")
+    assert len(listed.encode()) < 32_000
+    assert "more; name a folder" in listed
 
 
 async def test_matches_are_found_with_path_and_line(bench: Bench, with_and_without: str) -> None:
