@@ -80,7 +80,9 @@ class Catalogue:
             context = said.context or allocated or LOCAL_CONTEXT
             return Facts(said.price or Price(input=0.0, output=0.0), context)
         # A server of one's own may give any name to any model: no list knows its price.
-        listed = _listed(account.wire, ref.model) if account.base_url is None else None
+        # Nor is it known which one a program chooses.
+        public = account.base_url is None and account.wire in _PROVIDERS
+        listed = _listed(account.wire, ref.model) if public else None
         price = said.price or (listed.price if listed else None)
         context = said.context or (listed.context if listed else DEFAULT_CONTEXT)
         return Facts(price, context)

@@ -3,7 +3,7 @@
 import asyncio
 
 from router.asking import TierCheck
-from router.config import ModelRef
+from router.config import ModelRef, lacking, program_of
 from router.providers.base import BadKey, Failure, Missing, Unreachable
 from router.services import Services
 from store.events import Tier
@@ -17,11 +17,11 @@ async def check_tiers(services: Services, *, online: bool) -> list[TierCheck]:
 
 async def _check(services: Services, tier: Tier, ref: ModelRef, *, online: bool) -> TierCheck:
     if ref.account not in services.keeper.ready:
-        return _line(tier, ref, "no key", "butler init")
+        return _lacking(tier, ref)
     wire = services.config.accounts[ref.account].wire
     if wire == "embedded":
         return await _embedded(services, tier, ref)
-    if not online:
+    if not online or wire == "cli":  # a program can't be asked without spending something
         return _line(tier, ref, "has what it needs", ready=True)
     try:
         model = await services.connections.model(ref.account)
@@ -31,6 +31,13 @@ async def _check(services: Services, tier: Tier, ref: ModelRef, *, online: bool)
     if names and ref.model not in names:
         return _line(tier, ref, f"{ref.account} offers no {ref.model}", "butler config edit")
     return _line(tier, ref, "answers", ready=True)
+
+
+def _lacking(tier: Tier, ref: ModelRef) -> TierCheck:
+    program = program_of(ref.account)
+    if program is None:
+        return _line(tier, ref, lacking(ref.account), "butler init")
+    return _line(tier, ref, f"{program} is {lacking(ref.account)}", f"install {program}")
 
 
 async def _embedded(services: Services, tier: Tier, ref: ModelRef) -> TierCheck:

@@ -3,15 +3,23 @@
 import asyncio
 import logging
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from router.config import Account, Config
+from router.config import Account, Config, program_of
 from router.keys import find_key, needs_key
 from router.places import Places
-from router.providers.base import BadKey, Missing, Model
+from router.providers.base import BadKey, BadRequest, Missing, Model
 
 log = logging.getLogger(__name__)
+
+
+def find_program(account: str, environ: Mapping[str, str]) -> str | None:
+    """Where on the PATH the program of an account called `cli:…` is; `None` if it is not.
+    Without process groups (Windows) it could not be ended with all it starts, so it is not run."""
+    program = program_of(account) if os.name == "posix" else None
+    return shutil.which(program, path=environ.get("PATH")) if program else None
 
 
 class Connections:
@@ -41,6 +49,8 @@ class Connections:
         )
 
     def _has_key(self, name: str, account: Account) -> bool:
+        if account.wire == "cli":
+            return find_program(name, self._environ) is not None
         return not needs_key(account) or (
             find_key(name, account, self._environ, self._places) is not None
         )
@@ -86,6 +96,8 @@ class Connections:
     async def _connect(self, name: str, account: Account) -> Model:
         if account.wire == "embedded":
             return await asyncio.to_thread(self._embedded, name, account)
+        if account.wire == "cli":
+            raise BadRequest(f"{program_of(name)} works by itself only")
         key = await asyncio.to_thread(find_key, name, account, self._environ, self._places)
         if key is None and needs_key(account):
             raise BadKey(f"There is no key for {name}; run: butler init")

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from router.checking import did_you_mean
-from router.config import Account, Config, ModelRef, Wire
+from router.config import PROGRAMS, Account, Config, ModelRef, Wire, program_of
 from router.layers import KeyPath, dotted
+from store.events import Tier
 
 
 class Fault(NamedTuple):
@@ -20,6 +21,10 @@ class Fault(NamedTuple):
 
 CLOUD: Final[frozenset[Wire]] = frozenset({"anthropic", "openai", "google"})
 """Wires that lead to their service, unless a `base_url` leads elsewhere."""
+
+
+_ACCOUNTS: Final = tuple(f"cli:{program}" for program in PROGRAMS)
+_PROGRAMS: Final = ", ".join(_ACCOUNTS)
 
 
 def faults(config: Config) -> Iterator[Fault]:
@@ -37,6 +42,9 @@ def faults(config: Config) -> Iterator[Fault]:
 
 def _of_account(name: str, account: Account) -> Iterator[Fault]:
     path: KeyPath = ("accounts", name)
+    if account.wire == "cli" or program_of(name) is not None:
+        yield from _of_program(name, account, path)
+        return
     if not name or "/" in name:
         yield Fault(path, f"{dotted(path)} can't be an account's name: it must have no slash.")
     yield from _of_base_url(account, path)
@@ -46,6 +54,16 @@ def _of_account(name: str, account: Account) -> Iterator[Fault]:
             if getattr(account, setting) is not None:
                 text = f'{dotted((*path, setting))} is only for accounts with wire = "embedded".'
                 yield Fault((*path, setting), text)
+
+
+def _of_program(name: str, account: Account, path: KeyPath) -> Iterator[Fault]:
+    """A program has its own login, settings and address: there is nothing to say of it."""
+    if program_of(name) not in PROGRAMS:
+        text = f'{dotted(path)}: wire = "cli" is only for the accounts {_PROGRAMS}.'
+        yield Fault(path, text)
+    elif account != Account(wire="cli"):
+        text = f'{dotted(path)} can hold only wire = "cli": {program_of(name)} has its own login.'
+        yield Fault(path, text)
 
 
 def _of_base_url(account: Account, path: KeyPath) -> Iterator[Fault]:
@@ -82,9 +100,25 @@ def _of_tiers(config: Config) -> Iterator[Fault]:
     for tier, refs in config.tiers.items():
         for number, ref in enumerate(refs):
             path: KeyPath = ("tiers", tier, number)
+            if program_of(ref.account) is not None:
+                yield from _of_program_in(tier, ref, config, path)
+                continue
             yield from _undefined(ref.account, config, path)
             if tier == "T4":
                 yield from _of_local(ref, config, path)
+
+
+def _of_program_in(tier: Tier, ref: ModelRef, config: Config, path: KeyPath) -> Iterator[Fault]:
+    program = program_of(ref.account)
+    if program not in PROGRAMS:
+        hint = did_you_mean(ref.account, _ACCOUNTS)
+        yield Fault(path, f"{dotted(path)} is {ref.account}{hint}; there are: {_PROGRAMS}.")
+    elif tier != "T1":
+        text = f"{dotted(path)} is {ref.account}, which runs coding sessions only; it must be in"
+        yield Fault(path, f"{text} tiers.T1.")
+    elif ref.account not in config.accounts:
+        text = f"{dotted(path)} is {ref.account}, which works with your own login: a checkout is"
+        yield Fault(path, f"{text} not trusted with that; put it into tiers.T1 of your own file.")
 
 
 def _of_local(ref: ModelRef, config: Config, path: KeyPath) -> Iterator[Fault]:
@@ -97,11 +131,13 @@ def _of_local(ref: ModelRef, config: Config, path: KeyPath) -> Iterator[Fault]:
 def _of_model(key: str, config: Config) -> Iterator[Fault]:
     path: KeyPath = ("models", key)
     try:
-        account = ModelRef.parse(key).account
+        ref = ModelRef.parse(key)
     except ValueError:
         yield Fault(path, f'{dotted(path)} must be named [models."account/model"].')
     else:
-        yield from _undefined(account, config, path)
+        if str(ref) != key:
+            yield Fault(path, f'{dotted(path)} must be named [models."{ref}"].')
+        yield from _undefined(ref.account, config, path)
 
 
 def _undefined(account: str, config: Config, path: KeyPath) -> Iterator[Fault]:

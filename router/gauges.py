@@ -120,7 +120,9 @@ def _codex(account: str, headers: Mapping[str, str], now: int) -> list[Gauge]:
         window = _ROLLING.get(int(minutes)) if minutes is not None else None
         if percent is not None and window is not None:
             after = _number(headers.get(f"x-codex-{name}-reset-after-seconds"))
-            resets_at = None if after is None else now + int(after * 1000)
+            resets_at = _moment(headers.get(f"x-codex-{name}-reset-at"))
+            if resets_at is None and after is not None:
+                resets_at = now + int(after * 1000)
             found.append(_reported(account, window, percent, now, resets_at))
     return found
 

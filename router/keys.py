@@ -20,10 +20,11 @@ VARIABLES: Final[Mapping[Wire, tuple[str, ...]]] = {
     "google": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     "ollama": (),
     "embedded": (),
+    "cli": (),
 }
 """The usual variables. `openai-chat` has none: the key of one service is never sent to another."""
 
-KEYLESS: Final[frozenset[Wire]] = frozenset({"ollama", "embedded"})
+KEYLESS: Final[frozenset[Wire]] = frozenset({"ollama", "embedded", "cli"})
 
 Home: TypeAlias = Literal["keyring", "file"]
 

@@ -7,7 +7,7 @@ from typing import Final, Literal, cast, overload
 import msgspec
 
 from router.checking import check, lacks, missing
-from router.config import Account, Config, ModelRef, Price
+from router.config import PROGRAMS, Account, Config, ModelRef, Price, program_of
 from router.consistency import Fault, faults
 from router.layers import KeyPath, Layer, Mistake, Origin, Table, holds, read_layers
 from router.places import Places
@@ -112,6 +112,8 @@ def read(
         clean, more = check(layer)
         mistakes += more
         _merge(values, clean, origins, layer.origin)
+        if layer.origin != "project":
+            _bring_in_programs(clean, values)
     config = _settle(values, layers, mistakes)
     origins = {path: origin for path, origin in origins.items() if holds(values, path)}
     mistakes.sort(key=lambda mistake: (mistake.where, mistake.line or 0))
@@ -120,6 +122,16 @@ def read(
         tiers = {"T4": config.tiers.get("T4") or _SHIPPED_LOCAL}
         config = msgspec.structs.replace(config, tiers=tiers)
     return Loaded(config, mistakes, origins, layers, cautious)
+
+
+def _bring_in_programs(layer: Table, values: Table) -> None:
+    """A program on the PATH needs no account of the user's making. That it stands in a tier brings
+    it in, if the user put it there: a checkout may choose it then, but not bring it in."""
+    for refs in cast(dict[str, object], layer.get("tiers", {})).values():
+        for ref in msgspec.convert(refs, list[ModelRef]):
+            if program_of(ref.account) in PROGRAMS:
+                accounts = cast(Table, values.setdefault("accounts", {}))
+                _ = accounts.setdefault(ref.account, {"wire": "cli"})
 
 
 def _merge(

@@ -1,14 +1,13 @@
 """How each tier's models stand, for `butler tiers`. Read-only; nobody is asked."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import msgspec
 
 from router import policy
 from router.catalogue import Catalogue
 from router.clock import now_ms
-from router.config import Config, ModelRef, Price
+from router.config import Config, ModelRef, Price, lacking
 from router.connections import Connections
 from router.local import is_shipped
 from router.places import Places
@@ -17,8 +16,6 @@ from router.usage_report import present_gauges
 from router.view import House, ModelHealth
 from store.events import Gauge, HealthState, Tier
 from store.opening import Store
-
-_NO_KEY: Final = ModelHealth("missing", "no key")
 
 
 class TierModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +128,10 @@ def _health(known: House, ref: ModelRef, *, found: bool, now: int) -> ModelHealt
     health = known.health.get(str(ref), ModelHealth())
     if health.by_user and (health.until is None or health.until > now):
         return health
+    lacks = ModelHealth("missing", lacking(ref.account))
     if not found:
-        return _NO_KEY
-    return ModelHealth() if health.reason == _NO_KEY.reason else health
+        return lacks
+    return ModelHealth() if health.reason == lacks.reason else health
 
 
 def _fullest(current: Sequence[Gauge], ref: ModelRef) -> Gauge | None:
