@@ -122,14 +122,16 @@ COMMAND = "pytest -x tests/test_retry.py -k 'crash and not slow' --maxfail=1"
 def command_asked(shown: str = COMMAND, **more: object) -> ApprovalAsked:
     fields: dict[str, object] = {
         "question": "May the specialist run this command?",
-        "detail": "in the workspace, inside bubblewrap, without network\nat most 120 s",
+        "detail": "It runs in bubblewrap: no network, writes only in the workspace.\n"
+        "Folder: ~/.local/share/butler/workspaces/code1 · at most 120 s",
         "choices": ("approve", "always", "reject", "stop"),
         **more,
     }
     return asked("command", shown, **fields)
 
 
-DIFF = """--- a/queue.py
+DIFF = """queue.py (edit)
+--- a/queue.py
 +++ b/queue.py
 @@ -86,4 +86,5 @@ def take(self):
      try:
@@ -146,18 +148,16 @@ def write_asked() -> ApprovalAsked:
 
 
 def question_asked() -> ApprovalAsked:
-    return asked(
-        "question",
-        "Which database holds the messages in production?",
-        question="Which database holds the messages in production?",
-        choices=("PostgreSQL, version 15 or later", "SQLite, one file", "reject it", "answer"),
-    )
+    question = "Which database holds the messages in production?"
+    options = ("PostgreSQL, version 15 or later", "SQLite, one file", "reject it")
+    listed = "".join(f"\n{number}. {option}" for number, option in enumerate(options, 1))
+    return asked("question", question + listed, question=question, choices=(*options, "answer"))
 
 
 def changes_asked() -> ApprovalAsked:
     return asked(
         "changes",
-        "edit    queue.py             +2 −1\nnew     tests/test_retry.py  +31",
+        "✎ queue.py  +2 −1\n+ tests/test_retry.py  +31 −0",
         question="2 files +33 −1. Apply to your files?",
         detail="Your files are as they were until you apply it.",
         choices=("apply", "keep", "discard"),

@@ -18,7 +18,7 @@ from tui.widgets.cards import drawing
 def said(asked: ApprovalAsked, width: int = 100) -> str:
     view = coding.coding_view(asked)
     lines = drawing.body(Asking(view, asked), width, elsewhere=False)
-    assert all(line.cell_length <= width for line in lines)
+    assert all(line.cells <= width for line in lines)
     return "\n".join(line.plain.rstrip() for line in lines)
 
 
@@ -122,7 +122,7 @@ async def test_rejecting_a_plan_asks_why_and_escape_decides_nothing(shown: Shown
         clerk, clock = staffed(app)
         await pilot.press("tab", "r")
         assert isinstance(app.screen, AskLine)
-        await until(pilot, lambda: "drop the task" in on_screen(app))
+        await until(pilot, lambda: "leave it empty to drop" in on_screen(app))
         await pilot.press(*"no", "escape")
         assert clerk.decided == []
         assert app.chat.card.has_focus
@@ -199,7 +199,7 @@ def test_what_a_command_can_reach_is_told_and_loud_where_nothing_holds_it() -> N
     lines = drawing.body(Asking(view, asked), 80, elsewhere=False)
     places = {line.plain.strip(): at for at, line in enumerate(lines)}
     warning = lines[places["! Not sandboxed: bubblewrap is missing."]]
-    assert any("$warning" in str(span.style) for span in warning.spans)
+    assert any("$warning" in style for _, style in warning.parts)
     command = next(at for text, at in places.items() if "pytest" in text)
     assert places["! Not sandboxed: bubblewrap is missing."] < command < places["in the workspace"]
 

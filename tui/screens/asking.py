@@ -25,7 +25,7 @@ _CSS = """
         padding: 0 1;
     }
     & Static { height: auto; }
-    & Input { border: none; height: 1; padding: 0; background: $panel; }
+    & Input, & Input:focus { border: none; height: 1; padding: 0; background: $panel; }
 """
 
 

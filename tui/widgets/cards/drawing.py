@@ -9,7 +9,7 @@ from tui.deck import Asking
 from tui.text import sanitise_line
 from tui.widgets.cards import plan
 from tui.widgets.cards.keys import DIGITS, agreeing, keys_of, legend, refusing
-from tui.widgets.cards.text import diff, document, framed, prose, remarks
+from tui.widgets.cards.text import BLANK, Line, diff, document, framed, prose, remarks
 from tui.wording import KIND, QUIET
 
 _NAMES: Final = {
@@ -46,29 +46,31 @@ def head(asking: Asking, more: int, width: int) -> tuple[Content, Content]:
     return left, Content(aside(asking, more, width - left.cell_length - 3))
 
 
-def body(asking: Asking, width: int, *, elsewhere: bool) -> list[Content]:
+def body(asking: Asking, width: int, *, elsewhere: bool) -> list[Line]:
     """All of it; `elsewhere` when it belongs to a session whose tab is not the one shown."""
     view, asked = asking
-    lines: list[Content] = []
+    lines: list[Line] = []
     plan_asks = asked.kind == "plan"
     if elsewhere:
         name = f"{KIND[view.kind]} {sanitise_line(view.title)}".strip()
         question = f"   {sanitise_line(asked.question)}" if plan_asks else ""
-        asks = Content.assemble(("asked by ", QUIET), (name, "bold underline"), (question, QUIET))
-        lines += asks.wrap(width)
+        asks = Line((("asked by ", QUIET), (name, "bold underline"), (question, QUIET)))
+        whole = asks.cells <= width
+        lines += [asks] if whole else prose(f"asked by {name}{question}", width, "bold")
     if plan_asks:
         lines += [] if elsewhere else prose(asked.question, width, QUIET)
         proposed = plan.proposal(view, asked)
         # The detail is the estimate in words: it stands in the frame already.
         detail = "" if proposed and proposed.estimate else asked.detail
         return [*lines, *plan.body(view, asked, width), *prose(detail, width, QUIET)]
-    lines += prose(asked.question, width, "bold")
+    if asked.kind != "question":
+        lines += prose(asked.question, width, "bold")
     loud, quiet = remarks(asked.detail, width)
     # What takes a protection away stands above, where a long command can't push it out of sight.
     return [*lines, *loud, *_shown(asked, width), *quiet]
 
 
-def _shown(asked: ApprovalAsked, width: int) -> list[Content]:
+def _shown(asked: ApprovalAsked, width: int) -> list[Line]:
     match asked.kind:
         case "command":
             return framed(asked.shown, width, "command")
@@ -82,17 +84,17 @@ def _shown(asked: ApprovalAsked, width: int) -> list[Content]:
             return prose(asked.shown, width)
 
 
-def _question(asked: ApprovalAsked, width: int) -> list[Content]:
-    told = [] if asked.shown.strip() == asked.question.strip() else prose(asked.shown, width)
-    lines = [*told, Content("")]
+def _question(asked: ApprovalAsked, width: int) -> list[Line]:
     keys = {choice: key for key, choice in keys_of(asked.choices, asked.kind).items()}
-    for choice in asked.choices:
-        key = keys.get(choice, " ")
-        if key not in DIGITS and key != " ":
-            continue
-        first, *rest = prose(choice, width - 3) or [Content("")]
-        lines.append(Content.assemble((key, "bold $warning"), "  ", first))
-        lines += (Content.assemble("   ", line) for line in rest)
+    options = [choice for choice in asked.choices if keys.get(choice, "1") in DIGITS]
+    listed = "".join(f"\n{number}. {option}" for number, option in enumerate(options, 1))
+    told = asked.shown.removesuffix(listed)
+    lines = prose(told if asked.question in told else f"{asked.question}\n{told}", width, "bold")
+    lines.append(BLANK)
+    for option in options:
+        first, *rest = prose(option, width - 3)
+        lines.append(first.after(f"{keys.get(option, ' ')}  ", "bold $warning"))
+        lines += (row.after("   ") for row in rest)
     return lines
 
 

@@ -80,7 +80,10 @@ def legend(asked: ApprovalAsked) -> list[tuple[str, str]]:
 
 def _word(asked: ApprovalAsked, choice: str) -> str:
     if choice == "always" and asked.kind == "command":
-        return f"always {program_of(asked.shown)}".rstrip()
+        from router.coding.command_line import read
+
+        # What the rule takes it for: exactly that is going to be allowed.
+        return f"always {sanitise_line(read(asked.shown).name)}".rstrip()
     return _WORDS.get((asked.kind, choice)) or sanitise_line(choice)
 
 
@@ -88,10 +91,3 @@ def _range(digits: Sequence[str]) -> str:
     first, last = digits[0], digits[-1]
     whole = int(last) - int(first) + 1 == len(digits)
     return f"{first}–{last}" if whole and len(digits) > 1 else " ".join(digits)
-
-
-def program_of(command: str) -> str:
-    """The program and its subcommand, as far as a plain reading goes: a label, not a rule."""
-    words = sanitise_line(command).split()
-    sub = [word for word in words[1:2] if word.isidentifier() or word.replace("-", "").isalnum()]
-    return " ".join([*words[:1], *(word for word in sub if not word.startswith("-"))])[:32]

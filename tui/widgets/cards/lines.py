@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from textual import events
-from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
-Draw: TypeAlias = Callable[[int], Sequence[Content]]
+from tui.widgets.cards.text import Line
+
+Draw: TypeAlias = Callable[[int], Sequence[Line]]
 _BAR = 1
 """Columns always left for the scrollbar, so that its coming and going wraps nothing anew."""
 
@@ -29,13 +30,13 @@ class ScrollLines(ScrollView, can_focus=False):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._draw: Draw = lambda _width: ()
-        self._lines: Sequence[Content] = ()
+        self._lines: Sequence[Line] = ()
         self._drawn_for = 0
 
     @property
     def text(self) -> str:
         """All of it, as drawn last."""
-        return "\n".join(line.plain.rstrip() for line in self._lines)
+        return "\n".join(row.plain.rstrip() for row in self._lines)
 
     def show(self, draw: Draw, *, from_top: bool) -> None:
         """Show other lines; `draw` makes them for a width."""
@@ -50,15 +51,17 @@ class ScrollLines(ScrollView, can_focus=False):
     def _room(self) -> int:
         return max(1, self.outer_size.width - self.styles.gutter.width - _BAR)
 
-    def _fit(self, width: int) -> None:
+    def _drawn(self, width: int) -> Sequence[Line]:
         if width != self._drawn_for:
             self._lines, self._drawn_for = self._draw(width), width
-        self.virtual_size = Size(width, len(self._lines))
+        return self._lines
+
+    def _fit(self, width: int) -> None:
+        self.virtual_size = Size(width, len(self._drawn(width)))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Asked for while the screen is laid out: the width is the one to come."""
-        room = max(1, width - _BAR)
-        return len(self._lines if room == self._drawn_for else self._draw(room))
+        return len(self._drawn(max(1, width - _BAR)))
 
     def on_resize(self, _event: events.Resize) -> None:
         self._fit(self._room)
@@ -68,6 +71,6 @@ class ScrollLines(ScrollView, can_focus=False):
         width = self.size.width
         if at >= len(self._lines):
             return Strip.blank(width, self.rich_style)
-        line = self._lines[at].truncate(self._drawn_for)
-        strips = Visual.to_strips(self, line, width, 1, self.visual_style, pad=True)
+        content = self._lines[at].content().truncate(self._drawn_for)
+        strips = Visual.to_strips(self, content, width, 1, self.visual_style, pad=True)
         return strips[0] if strips else Strip.blank(width, self.rich_style)

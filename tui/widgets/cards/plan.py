@@ -3,12 +3,11 @@
 from typing import Final
 
 from rich.cells import cell_len
-from textual.content import Content
 
 from router.view import View
 from store.events import ApprovalAsked, Estimate, PlanCompared, PlanProposed
 from tui.text import sanitise_line
-from tui.widgets.cards.text import column_width, columns, document, prose
+from tui.widgets.cards.text import BLANK, Line, column_width, columns, document, line, prose
 from tui.wording import QUIET
 
 _SIDE_BY_SIDE: Final = 90
@@ -44,12 +43,12 @@ def heading(view: View, asked: ApprovalAsked) -> str:
     return f"Plan {plan.id[:4]} · {plan.plan.title}{by}{origin}"
 
 
-def body(view: View, asked: ApprovalAsked, width: int) -> list[Content]:
+def body(view: View, asked: ApprovalAsked, width: int) -> list[Line]:
     # Drawn from what is approved and from nothing else: the two can't differ.
     lines = document(_without_title(view, asked, width), width)
     if view.alternatives:
         title = "── how others would do it "
-        lines += [Content(""), Content.styled(title + "─" * max(0, width - len(title)), QUIET)]
+        lines += [BLANK, line(title + "─" * max(0, width - len(title)), QUIET)]
         lines += _others(view, width)
     return lines
 
@@ -64,22 +63,22 @@ def _without_title(view: View, asked: ApprovalAsked, width: int) -> str:
     return rest if frame <= width else asked.shown
 
 
-def _others(view: View, width: int) -> list[Content]:
+def _others(view: View, width: int) -> list[Line]:
     count = 1 + len(view.alternatives)
     in_row = min(count, _BESIDE) if width >= _SIDE_BY_SIDE else 1
     each = column_width(width, in_row)
     blocks = [_own(view, each), *(_other(view, one, each) for one in view.alternatives)]
-    lines: list[Content] = []
+    lines: list[Line] = []
     for start in range(0, len(blocks), in_row):
         if start:
-            lines.append(Content(""))
+            lines.append(BLANK)
         row = blocks[start : start + in_row]
         row += [[] for _ in range(in_row - len(row))]
         lines += columns(row, width)
     return lines
 
 
-def _own(view: View, width: int) -> list[Content]:
+def _own(view: View, width: int) -> list[Line]:
     """The orchestrator's own plan, in full above or in the transcript."""
     plan = view.plan
     if plan is not None and plan.number == 1:
@@ -94,7 +93,7 @@ def _own(view: View, width: int) -> list[Content]:
     return [*lines, *prose(says, width, QUIET)]
 
 
-def _other(view: View, one: PlanCompared, width: int) -> list[Content]:
+def _other(view: View, one: PlanCompared, width: int) -> list[Line]:
     proposed = view.plan is not None and view.plan.number == one.number
     cost = None if one.failed else one.estimate
     lines = _top(one.number, f"{one.tier} {one.model}", one.title, cost, width, proposed=proposed)
@@ -105,13 +104,15 @@ def _other(view: View, one: PlanCompared, width: int) -> list[Content]:
 
 def _top(
     number: int, who: str, title: str, cost: Estimate | None, width: int, *, proposed: bool
-) -> list[Content]:
+) -> list[Line]:
     mark = "▶ " if proposed else ""
-    head = Content.assemble((f"{mark}{number}", "bold $warning"), f" {sanitise_line(who).strip()}")
-    lines = head.wrap(width)
+    head, *more = prose(sanitise_line(who).strip(), width - len(mark) - 2)
+    lines = [head.after(f"{mark}{number} ", "bold $warning"), *more]
     if title:
         lines += prose(sanitise_line(title), width, "bold")
-    word = ("proposed now", "$warning") if proposed else ("", "")
-    between = " · " if proposed and cost else ""
-    told = Content.assemble(word, (between + estimate(cost), QUIET))
-    return [*lines, *told.wrap(width)] if told else lines
+    told = [("proposed now", "$warning")] if proposed else []
+    if cost is not None:
+        told.append((f"{' · ' if told else ''}{estimate(cost)}", QUIET))
+    if sum(len(text) for text, _ in told) > width:
+        return [*lines, *(line(text.removeprefix(" · "), style) for text, style in told)]
+    return [*lines, Line(tuple(told))] if told else lines

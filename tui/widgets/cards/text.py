@@ -1,9 +1,13 @@
-"""Text of a card as lines that fit: prose under labels, code in a frame, diffs."""
+"""Text of a card as lines that fit: prose under labels, code in a frame, diffs.
+
+Lines are plain data and only become something to draw when they come into sight: a diff may have
+thousands of them.
+"""
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import TextWrapper
+from typing import Final, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, chop_cells
 from textual.content import Content
@@ -11,45 +15,113 @@ from textual.content import Content
 from tui.text import sanitise
 from tui.wording import LOUD, QUIET
 
-_CODE: Final = re.compile(r"`[^`\n]+`")
+Part: TypeAlias = tuple[str, str]
+"""Text and its style."""
+
+_CODE: Final = re.compile(r"(`[^`\n]+`)")
 _ITEM: Final = re.compile(r"(\s*(?:[-*•]|\d{1,3}[.)])\s+)(.*)", re.DOTALL)
 _HEADING: Final = re.compile(r"(#{1,6})\s+(.*)")
-_OPEN_FENCE: Final = re.compile(r"\s*(```|~~~)")
+_FENCE: Final = re.compile(r"\s*(```|~~~)")
+_WARNS: Final = re.compile(
+    r"unsandboxed|not\s+(?:in\s+a\s+)?sandbox|no\s+sandbox|without\s+(?:a\s+)?(?:sandbox|bubblewrap)"
+    r"|outside\s+(?:a|the|any)\s+sandbox|^\s*(?:warning|careful|notice|not applied|!)",
+    re.IGNORECASE,
+)
+_SIGNS: Final = {"+": "$success", "-": "$error", "@": "$primary", " ": "", "\\": QUIET}
+"""By a row's first letter; any other row names a file."""
 _LABEL: Final = 12
 """Columns of the labels at the left of a wide card."""
 _WIDE: Final = 56
-_WARNS: Final = re.compile(
-    r"unsandboxed|not\s+(?:in\s+a\s+)?sandbox|no\s+sandbox|without\s+(?:a\s+)?(?:sandbox|bubblewrap)"
-    r"|outside\s+(?:a|the|any)\s+sandbox|^\s*(?:warning|careful|!)",
-    re.IGNORECASE,
-)
+_UNBROKEN: Final = 8_000
+"""Characters from which on a paragraph is cut and not wrapped: nobody reads it as prose."""
 
 
-def prose(text: str, width: int, style: str = "") -> list[Content]:
+class Line(NamedTuple):
+    """One row."""
+
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def plain(self) -> str:
+        return "".join(text for text, _ in self.parts)
+
+    @property
+    def cells(self) -> int:
+        return sum(width_of(text) for text, _ in self.parts)
+
+    def after(self, text: str, style: str = "") -> "Line":
+        return Line(((text, style), *self.parts))
+
+    def padded(self, width: int) -> "Line":
+        return Line((*self.parts, (" " * max(0, width - self.cells), "")))
+
+    def content(self) -> Content:
+        return Content.assemble(*self.parts)
+
+
+BLANK: Final = Line()
+
+
+def line(text: str, style: str = "") -> Line:
+    return Line(((text, style),))
+
+
+def width_of(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def folded(text: str, width: int) -> list[str]:
+    """A line cut into pieces of `width` cells: nothing of it is left out."""
+    width = max(2, width)
+    if text.isascii():
+        if len(text) <= width:
+            return [text]
+        return [text[at : at + width] for at in range(0, len(text), width)]
+    return [text] if cell_len(text) <= width else chop_cells(text, width)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """A paragraph broken between words."""
+    width = max(2, width)
+    if len(text) > _UNBROKEN:
+        return folded(text, width)
+    if not text.isascii():
+        return [part.plain for part in Content(text).wrap(width)] or [""]
+    if len(text) <= width:
+        return [text]
+    wrapper = TextWrapper(
+        width, expand_tabs=False, replace_whitespace=False, break_on_hyphens=False
+    )
+    return wrapper.wrap(text) or [""]
+
+
+def prose(text: str, width: int, style: str = "") -> list[Line]:
     """Paragraphs and list items, wrapped; no character but line ends is left out."""
     return [
-        line
+        row
         for paragraph in sanitise(text).split("\n")
-        for line in _paragraph(paragraph, width, style)
+        for row in _paragraph(paragraph, width, style)
     ]
 
 
-def _paragraph(paragraph: str, width: int, style: str) -> list[Content]:
+def _paragraph(paragraph: str, width: int, style: str) -> Iterator[Line]:
     item = _ITEM.fullmatch(paragraph)
     lead, body = item.groups() if item else ("", paragraph)
-    if cell_len(lead) > width // 2:
+    if width_of(lead) > width // 2:
         lead, body = "", paragraph
-    indent = " " * cell_len(lead)
-    lines = _marked(body, style).wrap(max(1, width - len(indent))) or [Content("")]
-    first = Content.assemble((lead, QUIET), lines[0]) if lead else lines[0]
-    return [first, *(Content.assemble(indent, line) for line in lines[1:])]
+    indent = " " * width_of(lead)
+    for number, text in enumerate(_wrapped(body, width - len(indent))):
+        row = Line(_marked(text, style))
+        yield row.after(indent if number else lead, QUIET) if lead else row
 
 
-def _marked(text: str, style: str) -> Content:
-    content = Content.styled(text, style) if style else Content(text)
-    for found in _CODE.finditer(text):
-        content = content.stylize("$accent", *found.span())
-    return content
+def _marked(text: str, style: str) -> tuple[Part, ...]:
+    if "`" not in text:
+        return ((text, style),)
+    pieces = _CODE.split(text)
+    return tuple(
+        (piece, "$accent" if at % 2 else style) for at, piece in enumerate(pieces) if piece
+    )
 
 
 # --- labelled sections ---------------------------------------------------------------------------
@@ -60,109 +132,97 @@ def sections(markdown: str) -> Iterator[tuple[str, int, str]]:
     title, level = "", 0
     body: list[str] = []
     fenced = False
-    for line in markdown.split("\n"):
-        fenced ^= bool(_OPEN_FENCE.match(line))
-        found = None if fenced else _HEADING.fullmatch(line.rstrip())
+    for row in markdown.split("\n"):
+        fenced ^= bool(_FENCE.match(row))
+        found = None if fenced else _HEADING.fullmatch(row.rstrip())
         if found is None:
-            body.append(line)
+            body.append(row)
             continue
         yield title, level, "\n".join(body).strip("\n")
         title, level, body = found[2], len(found[1]), []
     yield title, level, "\n".join(body).strip("\n")
 
 
-def document(markdown: str, width: int) -> list[Content]:
+def document(markdown: str, width: int) -> list[Line]:
     """A Markdown text as sections: short headings are labels at the left of what they head."""
-    lines: list[Content] = []
+    lines: list[Line] = []
     for title, level, body in sections(sanitise(markdown)):
-        if not title and not body:
-            continue
-        beside = width >= _WIDE and 0 < len(title) < _LABEL and level > 1 and body
-        if beside:
+        if width >= _WIDE and 0 < len(title) < _LABEL and level > 1 and body:
             lines += _beside(title, body, width)
             continue
         if title:
-            lines += _marked(title, "bold").wrap(width)
-        lines += prose(body, width) if body else []
+            lines += (line(text, "bold") for text in _wrapped(title, width))
+        if body:
+            lines += prose(body, width)
     return lines
 
 
-def _beside(title: str, body: str, width: int) -> list[Content]:
-    lines = [line for line in prose(body, width - _LABEL) if line.plain]
-    labels = [title, *("" for _ in lines[1:])]
-    return [
-        Content.assemble((f"{label:<{_LABEL}}", "bold"), line)
-        for label, line in zip(labels, lines, strict=True)
-    ]
+def _beside(title: str, body: str, width: int) -> Iterator[Line]:
+    label = title
+    for row in prose(body, width - _LABEL):
+        if row.plain:
+            yield row.after(f"{label:<{_LABEL}}", "bold")
+            label = ""
 
 
 # --- code and diffs ------------------------------------------------------------------------------
 
 
-def folded(line: str, width: int) -> list[str]:
-    """A line cut into pieces of `width` cells: nothing of it is left out."""
-    return [line] if cell_len(line) <= width else chop_cells(line, max(2, width))
-
-
-def framed(text: str, width: int, title: str) -> list[Content]:
+def framed(text: str, width: int, title: str) -> list[Line]:
     """Text letter by letter in a frame of its own; `↩` marks a line that goes on below."""
     room = max(2, width - 4)
-    rule = "─" * max(0, width - cell_len(title) - 5)
-    lines = [Content.assemble(("┌─ ", QUIET), (title, QUIET), (f" {rule}┐", QUIET))]
-    for line in sanitise(text).split("\n"):
-        for piece, after in pairwise([*folded(line, room), None]):
-            edge = " │" if after is None else "↩│"
-            pad = " " * (room - cell_len(piece or ""))
-            lines.append(Content.assemble(("│ ", QUIET), (piece or "", "bold"), pad, (edge, QUIET)))
-    lines.append(Content.styled(f"└{'─' * max(0, width - 2)}┘", QUIET))
-    return lines
+    rule = "─" * max(0, width - width_of(title) - 5)
+    lines = [line(f"┌─ {title} {rule}┐", QUIET)]
+    for row in sanitise(text).split("\n"):
+        pieces = folded(row, room)
+        for number, piece in enumerate(pieces, 1):
+            edge = " │" if number == len(pieces) else "↩│"
+            pad = " " * (room - width_of(piece))
+            lines.append(Line((("│ ", QUIET), (piece, "bold"), (pad + edge, QUIET))))
+    return [*lines, line(f"└{'─' * max(0, width - 2)}┘", QUIET)]
 
 
-def _sign_style(line: str) -> str:
-    if line.startswith(("+++", "---")):
-        return "bold"
-    return {"+": "$success", "-": "$error", "@": "$primary"}.get(line[:1], "")
-
-
-def diff(text: str, width: int) -> list[Content]:
+def diff(text: str, width: int) -> list[Line]:
     """A unified diff: the signs stay, colour only repeats them."""
-    lines: list[Content] = []
-    for line in sanitise(text).split("\n"):
-        style = _sign_style(line)
-        first, *rest = folded(line, width - 2)
-        lines.append(Content.styled(first, style) if style else Content(first))
-        lines += (Content.assemble(("↳ ", QUIET), (piece, style)) for piece in rest)
+    lines: list[Line] = []
+    for row in sanitise(text).split("\n"):
+        style = "bold" if row.startswith(("+++", "---")) else _SIGNS.get(row[:1], "bold")
+        pieces = folded(row, width - 2)
+        lines.append(Line(((pieces[0], style),)))
+        if len(pieces) > 1:
+            lines += (Line((("↳ ", QUIET), (piece, style))) for piece in pieces[1:])
     return lines
 
 
-def remarks(detail: str, width: int) -> tuple[list[Content], list[Content]]:
+def remarks(detail: str, width: int) -> tuple[list[Line], list[Line]]:
     """What is good to know: what takes a protection away, which is loud, and the rest."""
-    loud: list[Content] = []
-    quiet: list[Content] = []
-    for line in filter(None, sanitise(detail).split("\n")):
-        if _WARNS.search(line):
-            mark = "" if line.startswith("!") else "! "
-            loud += prose(mark + line, width, LOUD)
+    loud: list[Line] = []
+    quiet: list[Line] = []
+    for row in filter(None, sanitise(detail).split("\n")):
+        if _WARNS.search(row):
+            mark = "" if row.startswith("!") else "! "
+            loud += prose(mark + row, width, LOUD)
         else:
-            quiet += prose(line, width, QUIET)
+            quiet += prose(row, width, QUIET)
     return loud, quiet
 
 
-def columns(blocks: Iterable[list[Content]], width: int, gap: str = " │ ") -> list[Content]:
-    """Blocks of lines side by side; each is as wide as `column_width` says."""
-    blocks = list(blocks)
-    each = column_width(width, len(blocks), gap)
-    height = max(map(len, blocks))
-    lines: list[Content] = []
-    for number in range(height):
-        parts: list[Content | tuple[str, str]] = []
+# --- side by side --------------------------------------------------------------------------------
+
+_GAP: Final = " │ "
+
+
+def columns(blocks: Sequence[Sequence[Line]], width: int) -> Iterable[Line]:
+    """Blocks of lines side by side, each as wide as `column_width` says."""
+    each = column_width(width, len(blocks))
+    for number in range(max(map(len, blocks))):
+        parts: list[Part] = []
         for block in blocks:
-            line = block[number] if number < len(block) else Content("")
-            parts += [(gap, QUIET)] * bool(parts)
-            parts.append(line.pad_right(max(0, each - line.cell_length)))
-        lines.append(Content.assemble(*parts))
-    return lines
+            row = block[number] if number < len(block) else BLANK
+            parts += [(_GAP, QUIET)] * bool(parts)
+            parts += row.padded(each).parts
+        yield Line(tuple(parts))
 
 
-def column_width(width: int, count: int, gap: str = " │ ") -> int:
-    return max(1, (width - len(gap) * (count - 1)) // count)
+def column_width(width: int, count: int) -> int:
+    return max(2, (width - len(_GAP) * (count - 1)) // count)
