@@ -1,5 +1,7 @@
 """Three versions of a file (before, Butler's, yours now) and what is to become of yours."""
 
+import asyncio
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from router.coding.user_files import Version
 
 SHOWN: Final = 32_000
 """Characters of a merge with conflicts that are shown."""
+_NAMES: Final = ("yours", "before", "butler")
+"""Of the three versions as files, and in the markers of a conflict."""
 _AROUND: Final = 3
 _LOOKED_AT: Final = 8_000
 """Bytes in which a binary file shows itself, as for git."""
@@ -39,6 +43,15 @@ class Conflict:
 Outcome: TypeAlias = Same | Write | Delete | Conflict
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """Both have changed the text; `base` is `None` where both made it."""
+
+    base: Version | None
+    theirs: Version
+    ours: Version
+
+
 async def merge(
     base: Version | None, theirs: Version | None, ours: Version | None, scratch: Path
 ) -> Outcome:
@@ -46,11 +59,26 @@ async def merge(
 
     Raises:
         GitFailed: git could not merge.
+        OSError: there is no room in `scratch`.
     """
+    decided = await asyncio.to_thread(_decide, base, theirs, ours)
+    if not isinstance(decided, _Texts):
+        return decided
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=scratch, prefix=".merge-"))
+    try:
+        return await _merge_texts(decided, folder)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder)
+
+
+def _decide(base: Version | None, theirs: Version | None, ours: Version | None) -> Outcome | _Texts:
     if theirs is None:
         return _deletion(base, ours)
     if base is not None and ours is not None:
-        base, theirs = _ended_as(ours, base), _ended_as(ours, theirs)
+        ended = _ended_as(ours, base)
+        # Only where they differed from the start: else it is what Butler was asked for.
+        theirs = theirs if ended is base else _ended_as(ours, theirs)
+        base = ended
     wanted = Version(theirs.content, _executable(base, theirs, ours), theirs.link)
     if ours == wanted:
         return Same()
@@ -66,7 +94,7 @@ async def merge(
         return Write(Version(ours.content, wanted.executable))
     if any(side is not None and _is_binary(side) for side in (base, theirs, ours)):
         return Conflict("It is no text, and both of you have changed it.")
-    return await _merge_texts(base, wanted, ours, scratch)
+    return _Texts(base, wanted, ours)
 
 
 def _deletion(base: Version | None, ours: Version | None) -> Outcome:
@@ -77,36 +105,36 @@ def _deletion(base: Version | None, ours: Version | None) -> Outcome:
     return Conflict("You have changed it meanwhile; Butler deleted it.")
 
 
-async def _merge_texts(
-    base: Version | None, theirs: Version, ours: Version, scratch: Path
-) -> Outcome:
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=".merge-") as folder:
-        text, conflicts = await _merge_file(
-            Path(folder), ours.content, base.content if base else b"", theirs.content
-        )
-    if base is None:
-        return Conflict("It was new, and you have one of that name by now:\n" + _shown(text))
-    if conflicts:
-        return Conflict(_shown(text))
-    merged = Version(text, theirs.executable)
-    return Same() if merged == ours else Write(merged, merged=True)
-
-
-async def _merge_file(folder: Path, ours: bytes, base: bytes, theirs: bytes) -> tuple[bytes, bool]:
-    """The merge, and whether it has conflicts."""
-    names = ("yours", "before", "butler")
-    for name, content in zip(names, (ours, base, theirs), strict=True):
-        (folder / name).write_bytes(content)
-    labels = [part for name in names for part in ("-L", name)]
-    result = folder / "yours"
-    # Not printed (`-p`), but in place: its exit code counts the conflicts, and both are wanted.
+async def _merge_texts(texts: _Texts, folder: Path) -> Outcome:
+    await asyncio.to_thread(_lay_out, texts, folder)
+    result = folder / _NAMES[0]
+    labels = [part for name in _NAMES for part in ("-L", name)]
+    conflicts = False
+    # Into the first file, not printed: the exit code counts conflicts, and both are wanted.
     try:
-        await Git(folder, repository=folder)("merge-file", "-q", *labels, *names)
+        await Git(folder, repository=folder)("merge-file", "-q", *labels, *_NAMES)
     except GitFailed as failed:
         if not 0 < failed.code < 128:
             raise
-        return result.read_bytes(), True
-    return result.read_bytes(), False
+        conflicts = True
+    return await asyncio.to_thread(_outcome, texts, result, conflicts=conflicts)
+
+
+def _lay_out(texts: _Texts, folder: Path) -> None:
+    before = texts.base.content if texts.base else b""
+    sides = (texts.ours.content, before, texts.theirs.content)
+    for name, content in zip(_NAMES, sides, strict=True):
+        (folder / name).write_bytes(content)
+
+
+def _outcome(texts: _Texts, result: Path, *, conflicts: bool) -> Outcome:
+    content = result.read_bytes()
+    if texts.base is None:
+        return Conflict(f"It was new, and you have one of that name by now:\n{_shown(content)}")
+    if conflicts:
+        return Conflict(_shown(content))
+    merged = Version(content, texts.theirs.executable)
+    return Same() if merged == texts.ours else Write(merged, merged=True)
 
 
 def _executable(base: Version | None, theirs: Version, ours: Version | None) -> bool:

@@ -77,15 +77,24 @@ class Scope:
         git = self.git.with_index(index)
         if start is not None:
             await git("read-tree", "--reset", start)
-        await git("add", "-u", "--", ".")
+        listed = await git("diff-files", "--name-only", "--ignore-submodules=all", "-z")
+        there, gone = await asyncio.to_thread(self._sorted_out, listed.split(b"\0"))
+        await git("update-index", "--force-remove", "-z", "--stdin", given=_listed(gone))
         found = await self.untracked(index) if known is None else known
-        if found.paths:
-            names = b"".join(path + b"\0" for path in found.paths)
-            # A file may be gone by now: then it is none.
-            await git(
-                "update-index", "--add", "--remove", "--replace", "-z", "--stdin", given=names
-            )
+        given = _listed([*there, *found.paths])
+        # A file may be gone by now: then it is none.
+        await git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", given=given)
         return Snapshot(await git.line("write-tree"), found.left_out)
+
+    def _sorted_out(self, names: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """Tracked files that are still such, and those in whose place there is something else."""
+        there, gone = list[bytes](), list[bytes]()
+        for name in filter(None, names):
+            place = self.git.folder / os.fsdecode(name)
+            is_file = place.is_symlink() or place.is_file()
+            is_here = is_file and not _is_behind_link(self.git.folder, place)
+            (there if is_here else gone).append(name)
+        return there, gone
 
     async def _names(self, git: Git) -> list[bytes]:
         spared = [
@@ -135,7 +144,16 @@ class Scope:
                 return None if ours else found.st_size
         except OSError:
             return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+        is_readable = stat.S_ISREG(found.st_mode) and os.access(place, os.R_OK)
+        return found.st_size if is_readable else None
+
+
+def _listed(names: Iterable[bytes]) -> bytes:
+    return b"".join(name + b"\0" for name in names)
+
+
+def _is_behind_link(top: Path, place: Path) -> bool:
+    return any(parent.is_symlink() for parent in place.parents if parent.is_relative_to(top))
 
 
 def copy_index(index: Path, target: Path) -> None:

@@ -226,14 +226,8 @@ class Workspace:
         files = UserFiles(self._source)
         found = await asyncio.to_thread(files.look, entry.path)
         ours = found.version if found else None
-        outcome = await merge(
-            await self._version(entry, entry.old, entry.old_mode, self._source_top, ours),
-            await self._version(
-                entry, entry.new, entry.new_mode, self._spot.work, await self._written(entry)
-            ),
-            ours,
-            self._spot.folder,
-        )
+        base, theirs = await self._sides(entry, ours)
+        outcome = await merge(base, theirs, ours, self._spot.folder)
         if isinstance(outcome, Conflict):
             return _conflict(entry, outcome.detail)
         await asyncio.to_thread(_write, files, entry.path, outcome, found)
@@ -262,45 +256,64 @@ class Workspace:
         depth = len(Path(self._opened.subfolder).parts)
         return self._source.parents[depth - 1] if depth else self._source
 
-    async def _written(self, entry: Entry) -> Version | None:
+    async def _sides(
+        self, entry: Entry, ours: Version | None
+    ) -> tuple[Version | None, Version | None]:
+        """Before, and Butler's."""
+        written = await asyncio.to_thread(self._written, entry)
+        old, new = await asyncio.to_thread(_as_they_are, entry, ours, written)
+        if (old or entry.status == "A") and (new or entry.status == "D"):
+            return old, new
+        return (
+            await self._version(entry, entry.old, entry.old_mode, self._source_top),
+            await self._version(entry, entry.new, entry.new_mode, self._spot.work),
+        )
+
+    def _written(self, entry: Entry) -> Version | None:
         """What is in the workspace, if it can be read without going through a link."""
-        path = os.fsencode(self._prefix) + entry.path
         try:
-            found = await asyncio.to_thread(UserFiles(self._spot.work).look, path)
+            found = UserFiles(self._spot.work).look(os.fsencode(self._prefix) + entry.path)
         except (Blocked, OSError):
             return None
         return found.version if found else None
 
-    async def _version(
-        self, entry: Entry, blob: str, mode: str, work_tree: Path, likely: Version | None = None
-    ) -> Version | None:
-        """One side, as git would write it into a working tree.
-
-        Args:
-            entry: which file.
-            blob: git's name of the content.
-            mode: as git has it.
-            work_tree: whose attributes say how it is written.
-            likely: if this is the very content, git isn't asked: a run of it takes milliseconds.
-        """
+    async def _version(self, entry: Entry, blob: str, mode: str, work_tree: Path) -> Version | None:
+        """One side, as git would write it into this working tree, whose attributes count."""
         if not blob.strip("0"):
             return None
-        link, executable = mode == changes.LINK, mode == changes.EXECUTABLE
-        if likely is not None and likely.link == link and is_blob(likely.content, blob):
-            return Version(likely.content, executable, link)
         git = Git(
             work_tree, repository=self._repository, work_tree=work_tree, index=self._spot.index
         )
+        link = mode == changes.LINK
         path = os.fsdecode(os.fsencode(self._prefix) + entry.path)
         how = ("blob",) if link else ("--filters", f"--path={path}")
         try:
             content = await git("cat-file", *how, blob, most=LARGE)
         except GitTooLong as failed:
             raise Blocked(_too_large(self.root)) from failed
-        return Version(content, executable, link)
+        return Version(content, mode == changes.EXECUTABLE, link)
 
     def _too_large_to_apply(self, path: str) -> ChangeSettled:
         return ChangeSettled(path=path, settlement="conflict", detail=_too_large(self.root))
+
+
+def _as_they_are(
+    entry: Entry, ours: Version | None, written: Version | None
+) -> tuple[Version | None, Version | None]:
+    """Both sides, if the files at hand are the very contents: git need not be asked, which takes
+    milliseconds. Where it writes files otherwise than it keeps them, they aren't."""
+    old = ours is not None and is_blob(ours.content, entry.old)
+    new = written is not None and is_blob(written.content, entry.new)
+    return (
+        _sided(ours, entry.old_mode) if old else None,
+        _sided(written, entry.new_mode) if new else None,
+    )
+
+
+def _sided(version: Version | None, mode: str) -> Version | None:
+    if version is None or version.link != (mode == changes.LINK):
+        return None
+    return Version(version.content, mode == changes.EXECUTABLE, version.link)
 
 
 def _too_large(root: Path) -> str:

@@ -1,5 +1,6 @@
 """A workspace in a git repository: its base, what changed in it, keeping and closing."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -173,7 +174,55 @@ async def test_a_repository_that_the_agent_began_inside_counts_as_files(user: Us
     workspace = await user.open()
     workspace.write("app2/main.py", "x\n")
     User(workspace.root / "app2", user.workspaces).git("init", "-q")
-    assert "app2/main.py" in await workspace.changes()
+    (workspace.root / "gone.py").unlink()
+    workspace.write("gone.py/main.py", "x\n")
+    User(workspace.root / "gone.py", user.workspaces).git("init", "-q")
+    assert [*await workspace.changes()] == ["app2/main.py", "gone.py", "gone.py/main.py"]
+
+
+async def test_an_untracked_file_that_cannot_be_read_is_in_nobodys_way(user: User) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    user.has("of_somebody_else", "x\n").chmod(0)
+    assert not ((await user.open()).root / "of_somebody_else").exists()
+
+
+async def test_files_left_out_of_a_sparse_checkout_are_no_deletions(user: User) -> None:
+    user.has("here/a.py", "a\n")
+    user.has("there/b.py", "b\n")
+    user.commit()
+    user.git("sparse-checkout", "set", "here")
+    workspace = await user.open()
+    assert await workspace.changes() == {}
+    workspace.write("here/a.py", "new\n")
+    assert list(await workspace.changes()) == ["here/a.py"]
+
+
+async def test_a_submodule_is_left_as_it_is(user: User, tmp_path: Path) -> None:
+    library = User(tmp_path / "library", user.workspaces)
+    library.folder.mkdir()
+    library.git("init", "-q")
+    library.has("lib.c", "x\n")
+    library.commit()
+    user.git("-c", "protocol.file.allow=always", "submodule", "-q", "add", str(library.folder))
+    user.commit()
+    workspace = await user.open()
+    workspace.write("library/lib.c", "y\n")
+    assert await workspace.changes() == {}
+    await workspace.it.keep("nothing")
+    assert user.read("library/lib.c") == "x\n"
+
+
+async def test_cancelling_stops_git_and_leaves_no_trace(user: User) -> None:
+    workspace = await user.open()
+    looking = asyncio.create_task(workspace.it.changes())
+    while not [*user.workspaces.glob("*.tmp-*")]:
+        await asyncio.sleep(0)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    assert not [*user.workspaces.glob("*.tmp-*")]
+    assert await workspace.changes() == {}
 
 
 async def test_dependencies_are_at_hand_and_no_change(user: User) -> None:

@@ -189,6 +189,37 @@ async def test_line_endings_stay_the_users(user: User, attributes: str) -> None:
     assert user.read("dos.txt") == "one\r\n2\r\nthree\r\n"
 
 
+async def test_line_endings_that_were_to_be_changed_are(user: User) -> None:
+    workspace = await user.open()
+    workspace.write("app.py", TEN.replace("\n", "\r\n"))
+    await workspace.apply()
+    assert user.read("app.py") == TEN.replace("\n", "\r\n")
+
+
+async def test_where_git_writes_files_otherwise_the_users_way_stays(user: User) -> None:
+    user.has(".gitattributes", "*.py text eol=crlf\n")
+    user.git("add", "-A")
+    workspace = await user.open()
+    text = (workspace.root / "app.py").read_bytes()
+    workspace.write("app.py", text.replace(b"line 1", b"LINE 1"))
+    await workspace.apply()
+    assert user.read("app.py") == TEN.replace("line 1", "LINE 1")
+
+
+async def test_files_that_a_filter_keeps_otherwise_arrive_as_they_were_written(user: User) -> None:
+    user.git("config", "filter.up.clean", "tr a-z A-Z")
+    user.git("config", "filter.up.smudge", "tr A-Z a-z")
+    user.has(".gitattributes", "*.up filter=up\n")
+    user.has("text.up", "1\n2\n3\n4\nfive\n")
+    user.commit()
+    workspace = await user.open()
+    assert (workspace.root / "text.up").read_text() == "1\n2\n3\n4\nfive\n"
+    workspace.write("text.up", "one\n2\n3\n4\nfive\n")
+    user.has("text.up", "1\n2\n3\n4\nfive\nsix\n")
+    assert (await workspace.apply())["text.up"].settlement == "merged"
+    assert user.read("text.up") == "one\n2\n3\n4\nfive\nsix\n"
+
+
 async def test_applying_twice_is_harmless(user: User) -> None:
     workspace = await user.open()
     workspace.write("app.py", "new\n")
@@ -363,6 +394,21 @@ async def test_a_workspace_that_became_a_link_is_not_followed(user: User, outsid
         await workspace.changes()
     await workspace.it.close()
     assert (outside / "only.py").exists()
+
+
+async def test_a_pipe_in_a_files_place_is_a_file_that_is_gone(user: User) -> None:
+    workspace = await user.open()
+    (workspace.root / "app.py").unlink()
+    os.mkfifo(workspace.root / "app.py")
+    (workspace.root / "gone.py").unlink()
+    workspace.write("gone.py/inside", "x\n")
+    os.mkfifo(workspace.root / "pipe")
+    changes = await workspace.changes()
+    assert {path: c.change for path, c in changes.items()} == {
+        "app.py": "delete",
+        "gone.py": "delete",
+        "gone.py/inside": "new",
+    }
 
 
 async def test_a_change_of_git_itself_is_none(user: User) -> None:
