@@ -26,7 +26,9 @@ _SEVERAL: Final = re.compile(r"[;|\n]|(?<![<>])&(?!>)|\$\(|`|<\(")
 _PARTS: Final = re.compile(r"\|\||&&|[;&|\n(){}`]|\$\(")
 _REDIRECTED: Final = re.compile(r">[>|&]?\s*(?P<to>[\"']?(?:/(?!dev/null\b)|~|\$|\.\./)[^\s;&|]*)")
 _ASSIGNED: Final = re.compile(r"[A-Za-z_]\w*=\S*$")
-_LONG_GAP: Final = re.compile(r"[ \t]{16,}\S")
+_BEHIND: Final = 40
+"""Words behind a program that runs another one, among which that one is looked for."""
+_LONG_GAP: Final = re.compile(r"(?<![ \t])[ \t]{16}")
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +191,7 @@ def warnings(command: str) -> list[str]:
         found.append("several commands in one")
     if hides(command):
         found.append("hidden characters")
-    if _LONG_GAP.search(command):
+    if _LONG_GAP.search(command.strip()):
         found.append("a long gap: read on to the end")
     parts = [_words(part) for part in _PARTS.split(command)]
     if any(not word.isascii() for part in parts for word in part[:1]):
@@ -216,11 +218,15 @@ def _tells(notice: _Notice, words: list[str]) -> bool:
     """Whether a part of a command begins like that, by itself or behind a program that runs it."""
     if not words:
         return False
-    names = [word.rpartition("/")[2] for word in words]
-    begins = range(len(words)) if names[0] in _wrappers() else range(1)
-    return any(_begins(start.split(), names, words, at) for start in notice.starts for at in begins)
+    first = words[0].rpartition("/")[2]
+    behind = words[: _BEHIND if first in _wrappers() else 1]
+    names = [word.rpartition("/")[2] for word in behind]
+    return any(_begins(start.split(), names, words) for start in notice.starts)
 
 
-def _begins(start: list[str], names: list[str], words: list[str], at: int) -> bool:
+def _begins(start: list[str], names: list[str], words: list[str]) -> bool:
     """Options may stand between a program and its subcommand: `git -c x=y push`."""
-    return names[at] == start[0] and all(word in words[at + 1 :] for word in start[1:])
+    if start[0] not in names:
+        return False
+    after = words[names.index(start[0]) + 1 :]
+    return all(word in after for word in start[1:])

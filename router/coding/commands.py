@@ -31,7 +31,6 @@ RUN_COMMAND: Final = Tool(
         "type": "object",
         "properties": {
             "command": {"type": "string", "description": "As it would be typed into a shell"},
-            "why": {"type": "string", "description": "For the user, in one short sentence"},
         },
         "required": ["command"],
         "additionalProperties": False,
@@ -101,7 +100,8 @@ class Commands:
             return Acted(problem, failed=True)
         reading = read(command)
         if not self._allowed.holds(reading):
-            question = self._question(command, call, reading)
+            # Pointing out what could be missed takes a while where a command is long.
+            question = await asyncio.to_thread(self._question, command, call, reading)
             refusal = _refusal(await self._ask(question), question, reading, self._allowed)
             if refusal:
                 return Acted(refusal, failed=True)

@@ -2,6 +2,7 @@
 
 import shlex
 import subprocess
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -159,3 +160,12 @@ def test_what_could_be_missed_is_pointed_out(command: str, phrase: str) -> None:
 )
 def test_nothing_is_pointed_out_in_an_ordinary_command(command: str) -> None:
     assert warnings(command) == []
+
+
+@pytest.mark.parametrize("piece", [" ", "'", ";", ">", "a ", "sudo a;", "a../", "A=1 ", "xargs "])
+def test_a_long_command_takes_no_time_to_speak_of(piece: str) -> None:
+    command = "sudo ls " + piece * (8000 // len(piece))
+    began = time.process_time()
+    read(command)
+    warnings(command)
+    assert time.process_time() - began < 0.4
