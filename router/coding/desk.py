@@ -140,15 +140,17 @@ class Desk:
 
     async def _write(self, started: SessionStarted) -> Report:
         """Have it done by the first candidate that can, and by the next one where it fails."""
+        failed: set[ModelRef] = set()  # not each failure makes a program unfit for the policy
         while True:
-            candidates = self.candidates("code")
+            candidates = [c for c in self.candidates("code") if _ref(c) not in failed]
             first = next((one for one in candidates if not one.passed_over), None)
             if first is None or not first.account.startswith(CLI):
                 return await self._by_specialist(started)
             try:
                 return await self._by_program(started, first)
             except Failure as failure:
-                ref = ModelRef(first.account, first.model)
+                ref = _ref(first)
+                failed.add(ref)
                 self.services.keeper.failed(ref, failure)
                 log.info("%s failed: %s: %s", ref, failure.name, failure)
                 text = f"{first.account.removeprefix(CLI)} stopped: {failure}"
@@ -162,7 +164,7 @@ class Desk:
             self.services,
             await self.toolbox(),
             await asyncio.to_thread(self._history),
-            candidates=lambda: self.candidates("code"),
+            candidates=self._models,
             say=self.say,
             system=self.agent.prompt if self.agent else "",
             steps=config.steps,
@@ -172,10 +174,16 @@ class Desk:
         )
         return await specialist.run(self.assignment(started))
 
+    def _models(self) -> Sequence[Candidate]:
+        """Whom the specialist may ask: no program, but why one was passed over is told."""
+        return [
+            c for c in self.candidates("code") if c.passed_over or not c.account.startswith(CLI)
+        ]
+
     async def _by_program(self, started: SessionStarted, candidate: Candidate) -> Report:
         from router.coding.cli_agents import agent_of
 
-        ref = ModelRef(candidate.account, candidate.model)
+        ref = _ref(candidate)
         agent = agent_of(ref, services=self.services, say=self.say, candidate=candidate)
         report = await agent.run(self.assignment(started))
         self.services.keeper.succeeded(ref)
@@ -231,6 +239,7 @@ class Desk:
             tier=tier,
             model=model,
             first=first,
+            programs=work == "code",
             private=bool(started and started.private),
         )
         return self.services.candidates(ask)
@@ -305,3 +314,7 @@ class Desk:
             self.services.say(self.session, *events)
         for event in events:
             self.record.take(Entry(0, now_ms(), self.session, event))
+
+
+def _ref(candidate: Candidate) -> ModelRef:
+    return ModelRef(candidate.account, candidate.model)
