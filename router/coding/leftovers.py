@@ -62,9 +62,14 @@ class Leftover:
         return self.opened.branch if self.opened and self.opened.kind == "worktree" else ""
 
     @property
+    def branch_is_kept(self) -> bool:
+        """Only its folder is left, by a crash: what the user keeps is the branch."""
+        return self.kept and self.kind == "worktree"
+
+    @property
     def reason_to_stay(self) -> str:
         """Why it isn't removed unless it is forced; empty if nothing speaks for it."""
-        if self.gone:
+        if self.gone or self.branch_is_kept:
             return ""
         if self.kept:
             return "you kept it"
@@ -115,7 +120,9 @@ async def _remove(leftover: Leftover) -> None:
     if leftover.opened is not None:
         # Where only the branch is left, commits on it are all there is of the work.
         only_at = leftover.opened.base if leftover.gone else ""
-        await workspace_removal.remove(leftover.opened, with_branch=True, only_at=only_at)
+        await workspace_removal.remove(
+            leftover.opened, with_branch=not leftover.branch_is_kept, only_at=only_at
+        )
         return
     spot = Spot(leftover.folder.parent, leftover.session)
     with workspace_removal.explained(f"The workspace {leftover.folder} can't be removed"):
@@ -149,8 +156,8 @@ async def _unsettled(
     """The files, or why they can't be told."""
     if not await asyncio.to_thread(os.path.lexists, spot.work):
         return (), ""
-    if note is not None and not note.complete:
-        return (), ""  # a crash while it was made: nobody has worked there
+    if note is not None and (note.kept or not note.complete):
+        return (), ""  # safe elsewhere; or a crash while it was made or removed
     if opened is None:
         return (), "nothing tells what it was made from"
     try:
@@ -208,6 +215,7 @@ def _remembered(store: Store, folder: Path, present: set[str]) -> Iterator[Lefto
                     at=entry.at,
                     gone=True,
                 )
+                break
 
 
 def _has_entry(opened: WorkspaceOpened, folder: Path) -> bool:

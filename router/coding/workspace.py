@@ -18,7 +18,7 @@ from router.coding.merging import Conflict, Delete, Outcome, Same, Write, merge
 from router.coding.snapshots import LARGE, Scope, Snapshot, copy_index
 from router.coding.user_files import Blocked, Changed, Found, UserFiles, Version
 from router.coding.workspace_opening import Opening
-from router.coding.workspace_record import Spot, is_session
+from router.coding.workspace_record import Note, Spot, is_session
 from router.coding.workspace_removal import WorkspaceProblem
 from store.events import ChangedFile, ChangeSettled, WorkspaceOpened
 
@@ -71,7 +71,10 @@ class Workspace:
 
     @property
     def exists(self) -> bool:
-        return self._spot.work.is_dir() and self._repository.is_dir()
+        """Whether an agent can work there: not while it is made, nor once its end has begun."""
+        note = self._spot.read()
+        is_open = note is None or (note.complete and not self._is_kept(note))
+        return is_open and self._spot.work.is_dir() and self._repository.is_dir()
 
     async def changes(self) -> tuple[ChangedFile, ...]:
         """What differs from the base, whatever became of it in the user's files.
@@ -146,13 +149,16 @@ class Workspace:
         Raises:
             WorkspaceProblem: it can't be committed; then all is as it was.
         """
+        note = await asyncio.to_thread(self._spot.read)
         with workspace_removal.explained(f"The work in {self.root} can't be kept"):
-            await self._commit(message)
+            # After a crash its files may be half gone: then what is committed is all of it.
+            if note is None or not self._is_kept(note):
+                await self._commit(message)
+                await asyncio.to_thread(workspace_removal.note_kept, self._spot)
         if self._opened.kind == "worktree":
             await workspace_removal.remove(self._opened, with_branch=False)
             where = f"branch {self._opened.branch}"
         else:
-            await asyncio.to_thread(workspace_removal.settle_in, self._spot)
             where = f"folder {self.root}"
         return ChangeSettled(path="", settlement="kept", detail=where)
 
@@ -163,6 +169,9 @@ class Workspace:
             WorkspaceProblem: some of it can't be removed.
         """
         await workspace_removal.remove(self._opened, with_branch=True)
+
+    def _is_kept(self, note: Note) -> bool:
+        return note.kept and self._opened.kind == "worktree"
 
     # --- what is there ---
 
@@ -194,9 +203,11 @@ class Workspace:
         return [path[len(start) :] for path in snapshot.left_out if path.startswith(start)]
 
     async def _commit(self, message: str) -> None:
-        tree = (await self._snapshot(large=1 << 62)).tree
         git = Git(self._repository, repository=self._repository)
         ref = f"refs/heads/{self._opened.branch}"
+        if not self._spot.exists() and await git.says("show-ref", "--verify", "--quiet", ref):
+            return  # kept before
+        tree = (await self._snapshot(large=1 << 62)).tree
         tip = await git.line("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if await git.line("rev-parse", f"{tip}^{{tree}}") == tree:
             return

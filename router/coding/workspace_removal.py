@@ -46,19 +46,27 @@ async def remove(opened: WorkspaceOpened, *, with_branch: bool, only_at: str = "
     folder = Path(opened.folder)
     spot = Spot(folder.parent, folder.name)
     with explained(f"The workspace {folder} can't be removed"):
+        await asyncio.to_thread(_begin, spot)
         await asyncio.to_thread(spot.remove_work)
         if opened.kind == "worktree":
             await _forget(opened, with_branch=with_branch, only_at=only_at)
         await asyncio.to_thread(spot.remove_rest)
 
 
-def settle_in(spot: Spot) -> None:
-    """Note that the user keeps a copy, and have git there see that all of it is committed."""
+def note_kept(spot: Spot) -> None:
+    """Note that all of it is committed, and have git in a copy see that."""
     note = spot.read()
     if note is not None:
         spot.write(msgspec.structs.replace(note, kept=True))
     for own in spot.shadow.glob("worktrees/*"):
         copy_index(spot.index, own / "index")
+
+
+def _begin(spot: Spot) -> None:
+    """Note that from here on files are missing: it is no workspace any more."""
+    note = spot.read()
+    if note is not None and note.complete:
+        spot.write(msgspec.structs.replace(note, complete=False))
 
 
 async def _forget(opened: WorkspaceOpened, *, with_branch: bool, only_at: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from router.coding.workspace_record import Spot
 from store.events import (
     AnyEvent,
     ChangeSettled,
@@ -228,6 +229,22 @@ def test_a_kept_copy_is_not_swept_away(butler: CommandLine, user: User, tmp_path
     assert workspace.it.exists
     assert butler("workspaces", "clean", "aaaa", "--force").code == Exit.DONE
     assert not workspace.it.exists
+
+
+def test_of_a_kept_branch_only_the_folder_is_cleaned(butler: CommandLine, user: User) -> None:
+    """The program died after it had committed and before the folder was gone."""
+    workspace = coded(butler, user, "aaaa1111aaaa")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Spot, "remove_work", _die)
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(workspace.it.keep("Kept"))
+    assert butler("workspaces", "clean").code == Exit.DONE
+    assert list(user.workspaces.iterdir()) == []
+    assert user.git("show", f"{workspace.event.branch}:app.py") == "two"
+
+
+def _die(_spot: Spot) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_repository_that_is_gone_is_told_and_cleaned_by_force(

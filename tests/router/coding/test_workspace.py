@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.coding.workspace import Workspace, WorkspaceProblem, open_workspace
+from router.coding.workspace_record import Spot
 from tests.router.coding.repositories import User, everything_in, user_with_git
 
 
@@ -216,7 +217,7 @@ async def test_a_submodule_is_left_as_it_is(user: User, tmp_path: Path) -> None:
 async def test_cancelling_stops_git_and_leaves_no_trace(user: User) -> None:
     workspace = await user.open()
     looking = asyncio.create_task(workspace.it.changes())
-    while not [*user.workspaces.glob("*.tmp-*")]:
+    while not [*user.workspaces.glob("*.tmp-*")]:  # noqa: ASYNC110 (a folder gives no event)
         await asyncio.sleep(0)
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -271,6 +272,47 @@ async def test_keeping_leaves_the_branch_and_nothing_else(user: User) -> None:
     assert user.git("diff", "--name-only", f"{branch}~", branch) == "app.py\nnew.py"
     assert len(user.git("worktree", "list").splitlines()) == 1
     assert user.read("app.py") == "one\nmine, not committed\n"
+
+
+async def test_keeping_goes_on_where_a_crash_stopped_it(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = await user.open()
+    workspace.write("app.py", "kept\n")
+
+    def dies(spot: Spot) -> None:
+        (spot.work / "app.py").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spot, "remove_work", dies)
+        with pytest.raises(KeyboardInterrupt):
+            await workspace.it.keep("Kept")
+    assert not workspace.it.exists
+    again = Workspace(workspace.event)
+    for _ in range(2):
+        assert (await again.keep("Kept")).settlement == "kept"
+        assert user.git("show", f"{workspace.event.branch}:app.py") == "kept"
+    assert not workspace.root.exists()
+
+
+async def test_one_that_was_being_removed_is_no_place_to_work(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = await user.open()
+
+    def dies(spot: Spot) -> None:
+        (spot.work / "app.py").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spot, "remove_work", dies)
+        with pytest.raises(KeyboardInterrupt):
+            await workspace.it.close()
+    assert not workspace.it.exists
+    again = await user.open()
+    assert again.it.exists
+    assert await again.changes() == {}
 
 
 async def test_keeping_has_what_the_agent_committed_itself(user: User) -> None:
