@@ -123,7 +123,9 @@ class Decisions:
 
     def _edited(self, plan: PlanProposed, text: str) -> PlanProposed:
         from router.coding.plan_text import plan_of
+        from router.coding.visible import visible
 
+        text = visible(text)
         if not text:
             raise EngineError("The plan is empty; write one, or reject it.")
         return PlanProposed(

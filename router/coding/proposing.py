@@ -91,7 +91,9 @@ async def _compare(desk: "Desk", work: "Assignment", toolbox: "Toolbox") -> None
     first = next(serving, None)
     planner = ModelRef(first.account, first.model) if first else None
     seen = await overview(toolbox, work.root)
-    await compare(desk.services, work, seen, without=planner, say=desk.say)
+    await compare(
+        desk.services, work, seen, without=planner, say=desk.say, executing=desk.candidates("code")
+    )
 
 
 def question(plan: PlanProposed, others: Iterable[PlanCompared]) -> Question:

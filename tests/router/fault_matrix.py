@@ -68,9 +68,8 @@ class Cell(NamedTuple):
 
     @property
     def heard(self) -> bool:
-        """Whether anything was heard before the fault. Half a tool call is no token yet."""
-        moment = self.fault.moment
-        return moment == TEXT or (moment == CALL and self.wire in WHOLE_CALLS)
+        """Whether anything was heard before the fault. Half a tool call is a sign of life."""
+        return self.fault.moment in (TEXT, CALL)
 
     @property
     def next(self) -> Tier:
