@@ -19,6 +19,8 @@ class Feed:
         self._messages: tuple[Message, ...] = ()
         self._held: list[str] = []
         """Ids of what the transcript holds, which may be more than the view does."""
+        self._asked: frozenset[str] = frozenset()
+        """Calls that wait for the user's answer."""
 
     @classmethod
     def make(cls) -> "Feed":
@@ -27,6 +29,8 @@ class Feed:
     def show(self, view: View) -> None:
         before, after = self._messages, view.messages
         self._messages = after
+        asked = frozenset(approval.call for approval in view.approvals if approval.call)
+        answered, self._asked = asked ^ self._asked, asked
         if before is not after:
             shown = {message.id: message for message in before}
             # Whoever steps back in a replay takes messages away: then all is set anew.
@@ -34,8 +38,18 @@ class Feed:
                 self._change(shown, after)
             else:
                 self._held = [message.id for message in after]
-                self.transcript.set_items(items_of(after))
+                self.transcript.set_items(items_of(after, asked))
+        if answered:
+            self._show_answered(answered)
         self.transcript.earlier = max(0, view.earlier + len(after) - len(self._held))
+
+    def _show_answered(self, calls: frozenset[str]) -> None:
+        """Show calls again that the user was asked about just now, or has answered."""
+        speaker: Message | None = None
+        for message in self._messages:
+            if any(use.call in calls for use in message.tools):
+                self.transcript.update(item_of(message, speaker, self._asked))
+            speaker = _speaker(speaker, message)
 
     def _change(self, shown: dict[str, Message], after: tuple[Message, ...]) -> None:
         self._show_earlier(shown, after)
@@ -55,21 +69,21 @@ class Feed:
         missing = [message for message in older if message.id not in held]
         if missing:
             self._held[:0] = [message.id for message in missing]
-            self.transcript.prepend(items_of(missing))
+            self.transcript.prepend(items_of(missing, self._asked))
             # What was the first may go on with what is above it now.
             first = next((m for m in after[len(older) :] if m.role != "note"), None)
             speaker = next((m for m in reversed(older) if m.role != "note"), None)
             if first is not None and first is shown.get(first.id):
-                self.transcript.update(item_of(first, speaker))
+                self.transcript.update(item_of(first, speaker, self._asked))
 
     def _show(self, old: Message | None, new: Message, speaker: Message | None) -> None:
         if old is None:
             self._held.append(new.id)
-            self.transcript.append(item_of(new, speaker))
+            self.transcript.append(item_of(new, speaker, self._asked))
         elif _only_grew(old, new):
             self.transcript.extend_text(new.id, new.text.since(old.text.length))
         else:
-            self.transcript.update(item_of(new, speaker))
+            self.transcript.update(item_of(new, speaker, self._asked))
 
 
 def _only_grew(old: Message, new: Message) -> bool:
@@ -88,19 +102,22 @@ def _speaker(before: Message | None, message: Message) -> Message | None:
     return before if message.role == "note" else message
 
 
-def items_of(messages: Iterable[Message]) -> list[Item]:
+def items_of(messages: Iterable[Message], asked: frozenset[str]) -> list[Item]:
     items: list[Item] = []
     speaker: Message | None = None
     for message in messages:
-        items.append(item_of(message, speaker))
+        items.append(item_of(message, speaker, asked))
         speaker = _speaker(speaker, message)
     return items
 
 
-def item_of(message: Message, before: Message | None = None) -> Item:
-    """What is drawn of a message that comes after `before`."""
+def item_of(
+    message: Message, before: Message | None = None, asked: frozenset[str] = frozenset()
+) -> Item:
+    """What is drawn of a message that comes after `before`; `asked` are calls that wait."""
     if message.role == "butler":
-        return _butler(message, continued=before is not None and _goes_on(before, message))
+        continued = before is not None and _goes_on(before, message)
+        return _butler(message, asked if message.tools else frozenset(), continued=continued)
     return _MAKERS[message.role](message)
 
 
@@ -133,7 +150,7 @@ def _user(message: Message) -> Item:
     )
 
 
-def _butler(message: Message, *, continued: bool) -> Item:
+def _butler(message: Message, asked: frozenset[str], *, continued: bool) -> Item:
     state: State = "streaming" if message.state == "waiting" else message.state
     return Item(
         id=message.id,
@@ -146,6 +163,7 @@ def _butler(message: Message, *, continued: bool) -> Item:
         note=message.problem,
         seams=tuple(Seam(seam.offset, seam.text) for seam in message.seams),
         tools=message.tools,
+        asked=asked,
         continued=continued,
     )
 

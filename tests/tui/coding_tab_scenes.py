@@ -155,7 +155,7 @@ def edited(path: str, added: int, removed: int, **more: object) -> FileChanged:
     return FileChanged(reply="s", path=path, added=added, removed=removed, **fields)  # type: ignore[arg-type]
 
 
-RED = """exit 1
+RED = """Exit code 1 after 0.8 s.
 tests/test_retry.py F [100%]
 FAILED tests/test_retry.py::test_a_restart_loses_nothing
 AssertionError: assert False

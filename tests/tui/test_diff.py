@@ -12,12 +12,22 @@ from textual.pilot import Pilot
 
 from router.asking import EngineError
 from router.view import View
-from store.events import ChangedFile, ChangeSettled, ChangesReady, Settlement
+from store.events import (
+    AnyEvent,
+    ChangedFile,
+    ChangeSettled,
+    ChangesReady,
+    Entry,
+    SessionStarted,
+    Settlement,
+)
 from tests.tui import coding_tab_scenes as scenes
-from tests.tui.conftest import Shown, on_screen
-from tui.app import ButlerApp
+from tests.tui.conftest import Shown, on_screen, options_in, until
+from tui.app import ButlerApp, ReplayApp
 from tui.diffs import Line, counts, lines_of, page_of
+from tui.player import Player
 from tui.screens.diff import GUARD, Choice, DiffScreen
+from tui.screens.replay import ReplayScreen
 
 QUEUE, TEST, LEGACY, PICTURE = (file.path for file in scenes.FILES)
 
@@ -91,6 +101,12 @@ def test_a_conflict_is_shown_before_what_the_session_changed() -> None:
     signs = [row.sign for row in page.rows]
     assert signs.index("<") < signs.index(">") < signs.index("@")
     assert [page.rows[stop].sign for stop in page.stops] == ["=", "@", "@"]
+
+
+def test_a_conflict_without_lines_is_a_sentence() -> None:
+    detail = "You have deleted it meanwhile; Butler changed it."
+    settled = ChangeSettled(path=QUEUE, settlement="conflict", detail=detail)
+    assert page_of(scenes.FILES[0], settled, "") == page_of(scenes.FILES[0], None, "")
 
 
 # --- looking ---
@@ -259,6 +275,15 @@ async def test_a_conflict_shows_both_sides_and_that_nothing_was_overwritten(show
         assert "✓ applied" in text
 
 
+async def test_a_conflict_of_whole_files_says_what_happened(shown: Shown) -> None:
+    deleted = "You have deleted it meanwhile; Butler changed it."
+    async with opened(shown, *scenes.finished((QUEUE, "conflict", deleted))) as (app, _, _, _):
+        text = " ".join(on_screen(app).split())
+        assert deleted in text
+        assert "the session's version, then press d" in text
+        assert "the merge" not in text
+
+
 async def test_what_is_settled_can_not_be_marked_and_its_state_is_a_word(shown: Shown) -> None:
     async with opened(shown, *scenes.in_conflict()) as (app, pilot, settle, screen):
         await pilot.press("down", "space")
@@ -291,6 +316,29 @@ async def test_in_a_replay_it_is_to_look_at_only(shown: Shown) -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert app.screen is app.chat
+
+
+async def test_v_in_a_replay_shows_the_changes_as_they_were(tmp_path: Path) -> None:
+    events: list[tuple[str, AnyEvent]] = [
+        ("chat", SessionStarted(kind="chat", title="shop")),
+        ("code1", SessionStarted(kind="code", title="retry queue", parent="chat", task="mend it")),
+        ("code1", ChangesReady(files=scenes.FILES)),
+        ("code1", ChangeSettled(path=QUEUE, settlement="applied")),
+    ]
+    entries = [
+        Entry(seq=number, at=number * 1000, session=session, event=event)
+        for number, (session, event) in enumerate(events, 1)
+    ]
+    player = Player("chat", entries)
+    app = ReplayApp(options_in(tmp_path), player)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.press("end", "alt+2", "v")
+        await until(pilot, lambda: isinstance(app.screen, DiffScreen))
+        assert "✓ applied" in on_screen(app)
+        assert "a apply" not in on_screen(app)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
 
 
 # --- getting there ---

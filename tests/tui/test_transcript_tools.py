@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from router.fold import fold_all
 from router.view import LongText, Message, ToolUse, View
 from store.events import (
+    ApprovalAsked,
     Entry,
     FileChanged,
     ReplyFinished,
@@ -17,7 +18,7 @@ from store.events import (
 )
 from tests.tui.test_transcript import Stage, stage
 from tui.transcript.item import Item
-from tui.transcript.tools import ToolLine, tell
+from tui.transcript.tools import Pending, ToolLine, tell
 from tui.transcript_feed import Feed
 from tui.widgets.transcript import Transcript
 
@@ -56,8 +57,8 @@ async def shown(here: Stage, *messages: Message) -> list[str]:
     return here.lines
 
 
-def line(used: ToolUse, *, live: bool = True) -> str:
-    told = tell(used, live=live)
+def line(used: ToolUse, state: Pending = "runs") -> str:
+    told = tell(used, state)
     return " ".join(part for part in (told.glyph, told.name, told.argument, told.outcome) if part)
 
 
@@ -65,8 +66,8 @@ def test_a_call_is_told_in_one_line() -> None:
     assert line(use("read_file", '{"path":"a.py"}', "1\n2\n3")) == "▸ read_file a.py 3 lines"
     search = use("search_files", '{"path":"src","pattern":"ack"}', "")
     assert line(search) == '▸ search_files "ack" src'
-    ran = use("run_command", '{"command":"pytest -q"}', "exit 0\n3 passed")
-    assert line(ran) == "▸ run_command pytest -q exit 0"
+    ran = use("run_command", '{"command":"pytest -q"}', "Exit code 0 after 1.2 s.\n3 passed")
+    assert line(ran) == "▸ run_command pytest -q exit 0 · 1.2 s"
     wrote = use("edit_file", '{"path":"queue.py"}', "ok", changed=(edited(),))
     assert line(wrote) == "✎ edit_file queue.py +12 −3"
     made = use("write_file", '{"path":"new.py"}', "ok", changed=(edited(change="new", removed=0),))
@@ -76,7 +77,7 @@ def test_a_call_is_told_in_one_line() -> None:
 def test_what_runs_failed_or_never_came_back_says_so() -> None:
     running = use("run_command", '{"command":"make"}', None)
     assert line(running) == "▶ run_command make runs"
-    assert line(running, live=False) == "■ run_command make stopped"
+    assert line(running, "stopped") == "■ run_command make stopped"
     refused = use("read_file", '{"path":"/etc/passwd"}', "It is outside.\nMore", failed=True)
     assert line(refused) == "✗ read_file /etc/passwd failed: It is outside."
     red = use("run_command", '{"command":"pytest"}', "exit code: 1\nFAILED test_a")
@@ -144,10 +145,10 @@ async def test_a_step_that_waits_for_its_model_is_seen_waiting() -> None:
 
 
 async def test_a_failed_command_shows_its_last_lines_unasked() -> None:
-    output = "exit 1\n" + "\n".join(f"line {n}" for n in range(30))
+    output = "Exit code 1 after 0.8 s.\n" + "\n".join(f"line {n}" for n in range(30))
     async with stage() as here:
         lines = await shown(here, reply(1, "", use("run_command", '{"command":"make"}', output)))
-        assert lines[1] == "✗ run_command make  exit 1"
+        assert lines[1] == "✗ run_command make  exit 1 · 0.8 s"
         assert lines[2:6] == [f"  │ line {n}" for n in range(26, 30)]
 
 
@@ -281,3 +282,20 @@ async def test_a_reply_with_very_many_calls_reads_each_of_them_once() -> None:
         assert entry.sections[1:4] == kept
         assert sum(isinstance(section, ToolLine) for section in entry.sections) == 1_001
         assert here.lines[-2] == "▶ list_files  runs"
+
+
+async def test_a_call_that_waits_for_the_user_says_so_until_it_is_answered() -> None:
+    push = use("run_command", '{"command":"git push"}', None, call="c1")
+    now = view(reply(1, "", push, state="streaming"))
+    asked = ApprovalAsked(
+        approval="a", kind="command", question="?", shown="git push", digest="d", call="c1"
+    )
+    async with stage() as here:
+        feed = Feed(here.view)
+        feed.show(now)
+        feed.show(replace(now, approvals=(asked,)))
+        await here.rest()
+        assert "! run_command git push  waits for you" in here.lines
+        feed.show(now)
+        await here.rest()
+        assert "▶ run_command git push  runs" in here.lines

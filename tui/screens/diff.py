@@ -15,7 +15,7 @@ from router.asking import EngineError
 from router.view import View
 from store.events import ChangedFile, ChangeSettled
 from tui import figures
-from tui.diffs import CHANGE, PARALLEL, counts, page_of
+from tui.diffs import CHANGE, PARALLEL, counts, has_merge, page_of
 from tui.text import plain, sanitise_line
 from tui.widgets.diff import DiffView
 from tui.widgets.diff_files import SETTLED, FileList
@@ -296,10 +296,13 @@ class DiffScreen(Screen[None]):
 
 
 def _note(became: ChangeSettled) -> str:
-    if became.settlement == "conflict":
-        return (
-            "\nYou and the session have changed the same lines. Nothing of yours was overwritten: "
-            "your file is as you left it.\nTake over by hand what you want of the merge below, "
-            "then press d for this file; or undo your change, and press a again."
-        )
-    return f"\n{sanitise_line(became.detail)}" if became.detail else ""
+    if became.settlement != "conflict":
+        return f"\n{sanitise_line(became.detail)}" if became.detail else ""
+    merge = has_merge(became)
+    why = "You and the session have changed the same lines." if merge else became.detail
+    what = "the merge below" if merge else "the session's version"
+    return (
+        f"\n{sanitise_line(why)} Nothing of yours was overwritten: your file is as you left it.\n"
+        f"Take over by hand what you want of {what}, then press d for this file; or undo your "
+        "change, and press a again."
+    )

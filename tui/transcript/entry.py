@@ -7,12 +7,13 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from router.view import ToolUse
 from tui.text import sanitise_line
 from tui.transcript.body import Body
 from tui.transcript.item import Item, Seam, State
 from tui.transcript.rows import BLANK, Prefix, Row, Run, run, wrap
 from tui.transcript.section import Section
-from tui.transcript.tools import ToolLine
+from tui.transcript.tools import Pending, ToolLine
 
 STATES: Final[dict[State, str]] = {
     "queued": "◌ queued",
@@ -197,7 +198,7 @@ class Entry:
         for line, use in zip_longest(self._tools, item.tools[: len(self._tools)]):
             if line is None or use is None or (use.call, use.offset) != line.place:
                 return False
-            line.take(use, live=item.live)
+            line.take(use, _pending(use, item))
         return True
 
     def joins(self, before: "Entry") -> bool:
@@ -252,7 +253,7 @@ class Entry:
         if item.kind in _MARKS:
             return
         marks: list[Seam | ToolLine] = list(item.seams[self._seams :])
-        lines = [ToolLine(use, live=item.live) for use in item.tools[len(self._tools) :]]
+        lines = [ToolLine(use, _pending(use, item)) for use in item.tools[len(self._tools) :]]
         for mark in sorted([*lines, *marks], key=lambda mark: mark.offset):
             self.body.extend(item.body[self.body.length : mark.offset])
             if isinstance(mark, ToolLine):
@@ -309,6 +310,12 @@ class Entry:
 
     def height(self, width: int) -> int:
         return self.tops(width)[-1]
+
+
+def _pending(use: ToolUse, item: Item) -> Pending:
+    if use.call in item.asked:
+        return "asks"
+    return "runs" if item.live else "stopped"
 
 
 class EarlierEntry(Entry):

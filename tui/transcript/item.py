@@ -39,6 +39,8 @@ class Item:
     seams: tuple[Seam, ...] = ()
     tools: tuple[ToolUse, ...] = ()
     """Each is drawn behind as many characters of the body as its offset says."""
+    asked: frozenset[str] = frozenset()
+    """Calls that wait for the user's answer."""
     continued: bool = False
     """Whether whoever spoke before goes on: then it has no head of its own."""
     collapsed: bool | None = None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
 from rich.cells import cell_len, set_cell_size
@@ -20,7 +20,8 @@ _ELSE: Final = ("question", "label", "task", "description", "url", "name")
 _QUOTED: Final = frozenset({"pattern", "query", "regex"})
 _COMMANDS: Final = frozenset({"command", "cmd"})
 _EXIT: Final = re.compile(
-    r"^\W*(?:exit(?:ed)?(?: with)?(?: code| status)?|returned)[:= ]+(-?\d+)\b",
+    r"^\W*(?:exit(?:ed)?(?: with)?(?: code| status)?|returned)[:= ]+(-?\d+)\b"
+    r"(?: after ([\d.]+ s)\b)?.*\n?",
     re.IGNORECASE | re.MULTILINE,
 )
 _SHORT: Final = 48
@@ -39,6 +40,15 @@ _FIRST: Final = 2_000
 _BAR: Final = Prefix((Run("  │ ", "tool-bar"),), (Run("  │ ", "tool-bar"),), 4)
 
 
+Pending: TypeAlias = Literal["runs", "asks", "stopped", ""]
+"""How a call without a result stands."""
+_PENDING: Final[dict[Pending, tuple[str, str, str]]] = {
+    "runs": ("▶", "runs", "tool-runs"),
+    "asks": ("!", "waits for you", "tool-asks"),
+    "stopped": ("■", "stopped", "tool-stopped"),
+}
+
+
 class Told(NamedTuple):
     """The one line of a call."""
 
@@ -53,11 +63,10 @@ class Told(NamedTuple):
 class ToolLine(Section):
     """A call, in its place in the reply. It follows what becomes of it."""
 
-    def __init__(self, use: ToolUse, *, live: bool) -> None:
+    def __init__(self, use: ToolUse, state: Pending) -> None:
         super().__init__()
         self.use = use
-        self.live: bool = live
-        """Whether the reply goes on, so that a result may still come."""
+        self._state: Pending = state if use.result is None else ""
         self.gap = False
         self.opened = False
 
@@ -73,16 +82,15 @@ class ToolLine(Section):
     @property
     def label(self) -> str:
         """The call in words."""
-        told = tell(self.use, live=self.live)
+        told = tell(self.use, self._state)
         return " ".join(part for part in (told.name, told.argument, told.outcome) if part)
 
-    def take(self, use: ToolUse, *, live: bool) -> bool:
-        """Follow a newer version of the call; return whether it looks different."""
-        same = use is self.use and (live == self.live or use.result is not None)
-        self.use, self.live = use, live
-        if not same:
+    def take(self, use: ToolUse, state: Pending) -> None:
+        """Follow a newer version of the call."""
+        state = state if use.result is None else ""
+        if use is not self.use or state != self._state:
+            self.use, self._state = use, state
             self.forget()
-        return not same
 
     def fold(self) -> None:
         self.opened = not self.opened
@@ -91,7 +99,7 @@ class ToolLine(Section):
     def build(self, width: int) -> Iterator[Row]:
         if self.gap:
             yield BLANK
-        told = tell(self.use, live=self.live)
+        told = tell(self.use, self._state)
         yield _one_line(told, width)
         if self.opened:
             yield from _details(self.use, width)
@@ -103,27 +111,25 @@ class ToolLine(Section):
         return 1 + self.gap
 
 
-def tell(use: ToolUse, *, live: bool) -> Told:
+def tell(use: ToolUse, state: Pending = "runs") -> Told:
     """What a call is and how it stands, in words."""
     arguments = arguments_of(use)
     argument = _argument(arguments)
     if use.result is None:
-        glyph, word, style = (
-            ("▶", "runs", "tool-runs") if live else ("■", "stopped", "tool-stopped")
-        )
+        glyph, word, style = _PENDING[state]
         return Told(glyph, use.name, argument, word, style)
     if use.failed:
         reason = next((line for line in use.result.split("\n", 8) if line.strip()), "")
         reason = reason.strip()[:_LINE]
-        code = _exit_code(use, arguments)
-        outcome = f"exit {code}" if code else f"failed: {reason}" if reason else "failed"
+        ended = _exit(use, arguments)
+        outcome = ended or (f"failed: {reason}" if reason else "failed")
         return Told("✗", use.name, argument, outcome, "failure")
     if use.changed:
         return Told("✎", use.name, argument or _paths(use), _changes(use), "tool-changed")
-    code = _exit_code(use, arguments)
-    if code is not None:
-        glyph, style = ("▸", "tool-done") if code == "0" else ("✗", "failure")
-        return Told(glyph, use.name, argument, f"exit {code}", style)
+    if ended := _exit(use, arguments):
+        well = ended.startswith("exit 0")
+        glyph, style = ("▸", "tool-done") if well else ("✗", "failure")
+        return Told(glyph, use.name, argument, ended, style)
     return Told("▸", use.name, argument, _gist(use.result), "tool-done")
 
 
@@ -160,13 +166,15 @@ def _as_json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _exit_code(use: ToolUse, arguments: dict[str, Any]) -> str | None:
-    """The exit code a command's result names, near its beginning or end."""
+def _exit(use: ToolUse, arguments: dict[str, Any]) -> str:
+    """The exit code a command's result names, near its beginning or end; and its time."""
     result = use.result or ""
     if _COMMANDS.isdisjoint(arguments):
-        return None
+        return ""
     found = _EXIT.search(result[:200]) or _EXIT.search(result[-200:])
-    return found[1] if found else None
+    if found is None:
+        return ""
+    return f"exit {found[1]} · {found[2]}" if found[2] else f"exit {found[1]}"
 
 
 def _gist(result: str) -> str:

@@ -80,8 +80,7 @@ class DiffView(DrawnRows):
         """Show another page from its beginning; the same file's newer page keeps its place."""
         another = page.path != self.page.path
         self.page = page
-        largest = max((max(row.old, row.new) for row in page.rows), default=0)
-        self._digits = max(3, len(str(largest)))
+        self._digits = max(3, len(str(page.largest)))
         longest = min(page.longest, _LONGEST)
         self.virtual_size = Size(self._gutter + longest + 1, len(page.rows))
         if another:

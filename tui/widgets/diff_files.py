@@ -83,7 +83,8 @@ class FileList(DrawnRows):
 
     def became(self, path: str) -> ChangeSettled | None:
         """What became of a file, if it is known."""
-        return self._settled.get(path) or self._settled.get("")
+        own, all_of_it = self._settled.get(path), self._settled.get("")
+        return all_of_it or own if own is None or own.settlement == "conflict" else own
 
     def is_open(self, path: str) -> bool:
         """Whether something can still be done with a file."""

@@ -79,6 +79,7 @@ class Transcript(SelectableRows):
         "transcript--tool-bar",
         "transcript--tool-done",
         "transcript--tool-runs",
+        "transcript--tool-asks",
         "transcript--tool-stopped",
         "transcript--tool-changed",
         "transcript--diff-added",
@@ -125,6 +126,7 @@ class Transcript(SelectableRows):
         .transcript--tool-output, .transcript--tool-stopped { color: $text-muted; }
         .transcript--tool-bar { color: $text-disabled; }
         .transcript--tool-runs { color: $text-primary; }
+        .transcript--tool-asks { color: $text-warning; text-style: bold; }
         .transcript--tool-changed, .transcript--diff-added { color: $text-success; }
         .transcript--diff-removed { color: $text-error; }
         .transcript--via, .transcript--why, .transcript--earlier { color: $text-muted; }
