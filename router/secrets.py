@@ -1,6 +1,7 @@
 """Finding what looks like a secret in a prompt, before it could leave this machine."""
 
 import re
+import threading
 from typing import Final
 
 import msgspec
@@ -55,6 +56,10 @@ def _windows(line: str) -> list[str]:
     return [piece for s in starts if _HINT.search(piece := line[s : s + _WINDOW])]
 
 
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""detect-secrets keeps its settings for the whole process."""
+
+
 def find(text: str) -> list[Found]:
     """What looks like a secret in a text, without the secret itself. Loads detect-secrets and
     reads each suspicious line: call it in a thread."""
@@ -67,7 +72,10 @@ def find(text: str) -> list[Found]:
     from detect_secrets.settings import transient_settings
 
     found: dict[tuple[str, int], Found] = {}
-    with transient_settings({"plugins_used": [{"name": name} for name in _PLUGINS]}):
+    with (
+        _ONE_AT_A_TIME,
+        transient_settings({"plugins_used": [{"name": name} for name in _PLUGINS]}),
+    ):
         for number, line in suspicious:
             for piece in _windows(line):
                 for secret in scan_line(piece):

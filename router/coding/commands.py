@@ -10,32 +10,13 @@ from typing import Final
 from router.coding.command_line import Reading, read, warnings
 from router.coding.contract import Ask, Question, Stop
 from router.coding.running import Ran, run
-from router.coding.sandbox import SHELL, Sandbox
+from router.coding.sandbox import Sandbox
 from router.coding.visible import visible, visible_command
 from router.dispatch import Acted
-from router.providers.base import Tool
 from store.events import ApprovalGiven
 
 LONGEST: Final = 8192
 """Bytes of a command: more than that nobody reads before approving it."""
-
-RUN_COMMAND: Final = Tool(
-    "run_command",
-    f"Run a command with {SHELL} -c in the workspace's folder. The user sees it and may reject it, "
-    "so run one small thing at a time; chains, redirections and substitutions are asked about "
-    "every time. There is no terminal, standard input is empty, the environment holds no "
-    "secrets, and usually there is no network. Gives the exit code and the output (standard error "
-    "included), the first and last 8 kB of it. Everything it started is ended with it: nothing "
-    "goes on in the background. Use the file tools to look at files and to change them.",
-    {
-        "type": "object",
-        "properties": {
-            "command": {"type": "string", "description": "As it would be typed into a shell"},
-        },
-        "required": ["command"],
-        "additionalProperties": False,
-    },
-)
 
 _CHOICES: Final = ("approve", "reject", "stop")
 _CHOICES_WITH_ALWAYS: Final = ("approve", "always", "reject", "stop")

@@ -139,7 +139,11 @@ TOOLS: Final = (
     ),
     Tool(
         "run_command",
-        "Run a shell command in the workspace; the user approves it first. For tests, builds, git.",
+        "Run a command with /bin/sh -c in the workspace's folder. The user sees it and may reject "
+        "it: one small thing at a time; chains and redirections are asked about every time. No "
+        "terminal, empty standard input, no secrets in the environment, usually no network. Gives "
+        "the exit code and the first and last 8 kB of the output. Nothing goes on in the "
+        "background. For tests and builds; use the file tools to look at files and change them.",
         _schema(("command",), command=_STRING),
     ),
     Tool(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.coding.commands import RUN_COMMAND, Allowed, Commands
+from router.coding.commands import Allowed, Commands
 from router.coding.contract import Question, Stop
 from router.coding.sandbox import Sandbox
 from router.dispatch import Acted
@@ -338,8 +338,3 @@ async def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     acted = await _run(tmp_path / "gone", "ls")
     assert acted.failed
     assert "No such file" in acted.text
-
-
-def test_the_tool_names_its_arguments() -> None:
-    assert RUN_COMMAND.name == "run_command"
-    assert RUN_COMMAND.schema["required"] == ["command"]
