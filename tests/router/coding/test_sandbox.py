@@ -28,7 +28,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Path]:
     assert cache is not None
     folder = cache.mkdir("sandbox")
     if Path("/tmp") in folder.resolve().parents:  # a clone there
-        folder = Path("/var/tmp")
+        folder = Path.home()
     with tempfile.TemporaryDirectory(dir=folder) as place:
         yield Path(place)
 
