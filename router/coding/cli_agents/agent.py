@@ -57,8 +57,8 @@ class Reader(Protocol):
 
 
 class Program(msgspec.Struct, frozen=True):
-    arguments: Callable[[str, float, Mapping[str, str]], list[str]]
-    """For a model, a limit of cost (0 for none) and an environment."""
+    arguments: Callable[[str, float], list[str]]
+    """For a model and a limit of cost, 0 for none."""
     reader: Callable[[], Reader]
 
 
@@ -136,7 +136,7 @@ class CliAgent:
         if path is None:
             raise Missing(f"{self._name} is not on the PATH any more; install it")
         cost = self._services.config.coding.cost
-        return [path, *program.arguments(self._ref.model, cost, environ)]
+        return [path, *program.arguments(self._ref.model, cost)]
 
     async def _follow(self, process: Run, watch: "_Watch") -> None:
         """Hear it out.

@@ -1,7 +1,7 @@
 """`claude -p --output-format stream-json`: how it is called, and what it tells. No I/O."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
@@ -44,8 +44,12 @@ _STATUSES: Final = {
 """What a message that stands for an error names as its kind."""
 
 
-def arguments(model: str, cost: float, environ: Mapping[str, str]) -> list[str]:
-    """All but the program's name. The prompt comes on its stdin, so that none is an option."""
+def arguments(model: str, cost: float) -> list[str]:
+    """All but the program's name. The prompt comes on its stdin, so that none is an option.
+
+    Not `--bare`: it reads no subscription's login, and leaves of the tools only Edit and Read, with
+    which nobody finds a file.
+    """
     said = [
         "--print",
         "--output-format=stream-json",
@@ -59,8 +63,6 @@ def arguments(model: str, cost: float, environ: Mapping[str, str]) -> list[str]:
         "--setting-sources=user",
         "--strict-mcp-config",
     ]
-    if environ.get("ANTHROPIC_API_KEY"):
-        said.append("--bare")  # which reads no other login, so without a key it could not work
     if model != DEFAULT_MODEL:
         said.append(f"--model={model}")
     if cost > 0:

@@ -1,7 +1,7 @@
 """`codex exec --json`: how it is called, and what it tells. No I/O."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from router.coding.cli_agents import fields
@@ -29,7 +29,7 @@ _OPEN: Final = 100
 _LASTING: Final = frozenset({"failed", "declined"})
 
 
-def arguments(model: str, cost: float, environ: Mapping[str, str]) -> list[str]:
+def arguments(model: str, cost: float) -> list[str]:
     """All but the program's name. It knows no limit of cost. The prompt comes on its stdin."""
     said = [
         "exec",

@@ -197,24 +197,22 @@ async def test_claude_is_called_in_the_workspace_with_its_commands_shut_off(shop
     } <= set(arguments)
     (tools,) = [a for a in arguments if a.startswith("--tools=")]
     assert "Bash" not in tools
-    assert "--bare" not in arguments, "that reads no login"
+    assert "--bare" not in arguments, "that reads no login, and finds no files"
     prompt = called["stdin"]
     assert prompt.startswith("Be brief.\n\n--help; $(touch /tmp/x)\n\n")
     assert "1. Do it" in prompt
     assert f"Work only in this folder: {shop.root.resolve()}" in prompt
 
 
-async def test_with_a_key_in_the_environment_claude_is_called_bare_and_gets_it(
-    tmp_path: Path,
-) -> None:
+async def test_it_has_the_users_environment_and_nothing_of_butlers(tmp_path: Path) -> None:
     shop = Shop(tmp_path, ANTHROPIC_API_KEY="sk-of-the-user")
     shop.install("claude", INIT, {"say": RESULT})
     await shop.agent().run(shop.work())
     shop.store.close()
     called = shop.called()
-    assert "--bare" in called["arguments"]
     assert not any(argument.startswith("--model") for argument in called["arguments"])
-    assert called["environment"]["ANTHROPIC_API_KEY"] == "sk-of-the-user"
+    given = {n: v for n, v in called["environment"].items() if n not in ("LC_CTYPE", "PWD")}
+    assert given == shop.environ
 
 
 async def test_codex_is_called_in_its_sandbox_and_asks_for_nothing(shop: Shop) -> None:
@@ -499,10 +497,22 @@ async def test_the_real_claude_against_a_loopback_server(
         ANTHROPIC_BASE_URL=llmock_service.base_url("anthropic"),
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
     )
-    llmock_service.script({"type": "reply", "text": "Hello from here.", "match": {"model": "*"}})
+    model = {"model": "claude-sonnet-5-5"}
+    write = {"name": "Write", "arguments": {"file_path": "hello.py", "content": "print(1)\n"}}
+    run = {"name": "Bash", "arguments": {"command": "touch ran"}}
+    llmock_service.script(
+        # Its first request names something that llmock doesn't know; it asks again without.
+        {"type": "reply", "text": "lost", "match": model},
+        {"type": "reply", "tool_calls": [write], "match": model},
+        {"type": "reply", "tool_calls": [run], "match": model},
+        {"type": "reply", "text": "Hello from here.", "match": model},
+    )
     limits = replace(shop.services.config.limits, silence=5)
     shop.services.config = replace(shop.services.config, limits=limits)
     report = await shop.agent("cli:claude/claude-sonnet-5-5").run(shop.work("Say hello."))
+    assert (report.state, report.text) == ("done", "Hello from here.")
+    assert shop.event(FileChanged).path == "hello.py"
+    assert [path.name for path in shop.root.iterdir()] == ["hello.py"], "no command ran"
+    assert [returned.failed for returned in shop.events(ToolReturned)] == [False, True]
+    assert shop.event(UsageSettled).usage.output > 0
     shop.store.close()
-    assert report.state == "done"
-    assert "Hello from here." in report.text
