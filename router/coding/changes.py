@@ -69,8 +69,11 @@ def by_itself(repository: Path) -> Git:
 async def entries(git: Git, base: str, tree: str, prefix: str) -> list[Entry]:
     """What differs below a folder, in git's order; paths are relative to the folder."""
     told = await git("diff-tree", *_FLAGS, "-z", base, tree, "--", *_within(prefix))
+    return await asyncio.to_thread(_parsed, told, len(os.fsencode(prefix)))
+
+
+def _parsed(told: bytes, start: int) -> list[Entry]:
     fields = told.split(b"\0")
-    start = len(os.fsencode(prefix))
     return [
         _entry(head.decode().lstrip(":").split(" "), path[start:])
         for head, path in zip(fields[::2], fields[1::2], strict=False)

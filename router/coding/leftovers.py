@@ -222,14 +222,16 @@ def _has_entry(opened: WorkspaceOpened, folder: Path) -> bool:
     if opened.kind != "worktree" or Path(opened.folder).parent != folder:
         return False
     marks = Path(opened.repository).glob("worktrees/*/gitdir")
-    return any(_text(mark) == f"{opened.folder}/.git" for mark in marks)
+    return any(_place_in(mark) == f"{opened.folder}/.git" for mark in marks)
 
 
-def _text(file: Path) -> str:
+def _place_in(mark: Path) -> str:
     try:
-        return file.read_text("utf-8", "replace").strip()
+        text = mark.read_text("utf-8", "replace").strip()
     except OSError:
         return ""  # pruned meanwhile
+    # Relative to where it stands, if the user has git write it so.
+    return os.path.normpath(mark.parent / text)
 
 
 def _session(store: Store, name: str) -> SessionRow | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from router.coding.git import Git, GitFailed
+from router.coding.threads import to_its_end
 from router.coding.user_files import Version
 
 SHOWN: Final = 32_000
@@ -64,11 +65,11 @@ async def merge(
     decided = await asyncio.to_thread(_decide, base, theirs, ours)
     if not isinstance(decided, _Texts):
         return decided
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=scratch, prefix=".merge-"))
+    folder = Path(tempfile.mkdtemp(dir=scratch, prefix=".merge-"))
     try:
         return await _merge_texts(decided, folder)
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder)
+        await to_its_end(shutil.rmtree, folder)
 
 
 def _decide(base: Version | None, theirs: Version | None, ours: Version | None) -> Outcome | _Texts:
@@ -106,7 +107,7 @@ def _deletion(base: Version | None, ours: Version | None) -> Outcome:
 
 
 async def _merge_texts(texts: _Texts, folder: Path) -> Outcome:
-    await asyncio.to_thread(_lay_out, texts, folder)
+    await to_its_end(_lay_out, texts, folder)
     result = folder / _NAMES[0]
     labels = [part for name in _NAMES for part in ("-L", name)]
     conflicts = False
@@ -117,7 +118,7 @@ async def _merge_texts(texts: _Texts, folder: Path) -> Outcome:
         if not 0 < failed.code < 128:
             raise
         conflicts = True
-    return await asyncio.to_thread(_outcome, texts, result, conflicts=conflicts)
+    return await to_its_end(_outcome, texts, result, conflicts=conflicts)
 
 
 def _lay_out(texts: _Texts, folder: Path) -> None:

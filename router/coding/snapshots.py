@@ -45,7 +45,7 @@ class Scope:
     git: Git
     """Runs at its top, with repository and working tree named."""
     spared: tuple[Path, ...] = ()
-    """Never looked into: our own workspaces, if they lie within."""
+    """Never looked into: what is Butler's own, if it lies within."""
     inner: bool = False
     """Files of repositories within count as well. (A submodule's never do.)"""
     links: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
@@ -100,12 +100,12 @@ class Scope:
         spared = [
             f":(top,exclude,literal){path.relative_to(git.folder)}"
             for path in self.spared
-            if path.is_relative_to(git.folder)
+            if path != git.folder and path.is_relative_to(git.folder)
         ]
         listed = await git(
             "ls-files", "-o", "--exclude-standard", "-z", "--", ".", *spared, most=_NAMES
         )
-        return [name for name in listed.split(b"\0") if name]
+        return await asyncio.to_thread(lambda: [*filter(None, listed.split(b"\0"))])
 
     async def _with_inner(self, git: Git, names: Sequence[bytes]) -> list[bytes]:
         """In place of the repositories within, what they hold."""

@@ -16,6 +16,7 @@ from router.coding.changes import Entry, TooMany
 from router.coding.git import Git, GitFailed, GitTooLong, is_blob
 from router.coding.merging import Conflict, Delete, Outcome, Same, Write, merge
 from router.coding.snapshots import LARGE, Scope, Snapshot, copy_index
+from router.coding.threads import to_its_end
 from router.coding.user_files import Blocked, Changed, Found, UserFiles, Version
 from router.coding.workspace_opening import Opening
 from router.coding.workspace_record import Note, Spot, is_session
@@ -154,7 +155,7 @@ class Workspace:
             # After a crash its files may be half gone: then what is committed is all of it.
             if note is None or not self._is_kept(note):
                 await self._commit(message)
-                await asyncio.to_thread(workspace_removal.note_kept, self._spot)
+                await to_its_end(workspace_removal.note_kept, self._spot)
         if self._opened.kind == "worktree":
             await workspace_removal.remove(self._opened, with_branch=False)
             where = f"branch {self._opened.branch}"
@@ -188,7 +189,7 @@ class Workspace:
         scope = Scope(git, inner=True, links=links, large=large)
         with self._spot.scratch() as folder:
             index = folder / "index"
-            await asyncio.to_thread(copy_index, self._spot.index, index)
+            await to_its_end(copy_index, self._spot.index, index)
             snapshot = await scope.take(index, self._opened.base)
             if index.exists():
                 index.replace(self._spot.index)
@@ -241,7 +242,7 @@ class Workspace:
         outcome = await merge(base, theirs, ours, self._spot.folder)
         if isinstance(outcome, Conflict):
             return _conflict(entry, outcome.detail)
-        await asyncio.to_thread(_write, files, entry.path, outcome, found)
+        await to_its_end(_write, files, entry.path, outcome, found)
         merged = isinstance(outcome, Write) and outcome.merged
         where = str(self._source / entry.name)
         return ChangeSettled(
@@ -254,9 +255,9 @@ class Workspace:
             before = await self._version(entry, entry.old, entry.old_mode, self._spot.work)
             found = await asyncio.to_thread(files.look, path)
             if before is not None:
-                await asyncio.to_thread(files.put, path, before, found)
+                await to_its_end(files.put, path, before, found)
             elif found is not None:
-                await asyncio.to_thread(files.remove, path, found)
+                await to_its_end(files.remove, path, found)
         except (Blocked, Changed):
             # An agent's link or folder is in the way. The user's files are safe from it anyhow.
             return

@@ -1,6 +1,5 @@
 """Making a workspace: which kind it can be, its base, its folder."""
 
-import asyncio
 import os
 import re
 import unicodedata
@@ -12,9 +11,12 @@ import msgspec
 
 from router.coding.git import Git, GitFailed, GitTooLong, GitTooSlow
 from router.coding.snapshots import MOST_FILES, Listing, Scope, copy_index
+from router.coding.threads import to_its_end
 from router.coding.workspace_record import Note, Spot
 from router.coding.workspace_removal import WorkspaceProblem, remove
+from router.places import Places
 from store.events import WorkspaceOpened
+from store.opening import NAME
 
 DEPENDENCIES: Final = (".venv", "venv", "node_modules")
 """Folders that tests need, and that git ignores: linked into the workspace."""
@@ -79,8 +81,8 @@ class Opening:
     async def _clear_away(self) -> None:
         note = self._spot.read()
         if note is None:
-            await asyncio.to_thread(self._spot.remove_work)
-            await asyncio.to_thread(self._spot.remove_rest)
+            await to_its_end(self._spot.remove_work)
+            await to_its_end(self._spot.remove_rest)
         elif note.complete and note.opened.source != str(self._source):
             raise WorkspaceProblem(
                 f"{self._spot.work} is a workspace of {note.opened.source}, not of "
@@ -115,10 +117,10 @@ class Opening:
 
     async def _worktree(self, found: _Repository) -> WorkspaceOpened | None:
         """`None` if the repository has more files that it doesn't track than anybody could copy."""
-        scope = Scope(found.git, spared=(self._spot.folder,))
+        scope = Scope(found.git, spared=_own(self._spot.folder))
         with self._spot.scratch() as folder:
             index = folder / "index"
-            await asyncio.to_thread(copy_index, found.git_dir / "index", index)
+            await to_its_end(copy_index, found.git_dir / "index", index)
             untracked = await self._listed(scope, index)
             if untracked is None:
                 return None
@@ -143,7 +145,7 @@ class Opening:
         (shadow / "info").mkdir()
         (shadow / "info" / "exclude").write_text(_NEVER_COPIED, "utf-8")
         source = Git(self._source, repository=shadow, work_tree=self._source)
-        scope = Scope(source, spared=(self._spot.folder,), inner=True)
+        scope = Scope(source, spared=_own(self._spot.folder), inner=True)
         with self._spot.scratch() as folder:
             index = folder / "index"
             listing = await self._listed(scope, index)
@@ -198,7 +200,7 @@ class Opening:
         )
         work = Git(self._spot.work)
         index = Path(await work.line("rev-parse", "--path-format=absolute", "--git-path", "index"))
-        await asyncio.to_thread(copy_index, index, self._spot.index)
+        await to_its_end(copy_index, index, self._spot.index)
         root = self._spot.work / opened.subfolder
         root.mkdir(parents=True, exist_ok=True)
         links = () if opened.kind == "empty" else await self._link_dependencies(root, source)
@@ -220,6 +222,13 @@ class Opening:
             for name in DEPENDENCIES
             if (self._source / name).is_dir() and not os.path.lexists(root / name)
         ]
+
+
+def _own(workspaces: Path) -> tuple[Path, ...]:
+    """What is Butler's and nobody else's: a user may well work in the home that holds it."""
+    data = workspaces.parent
+    own = [workspaces, Places.find(os.environ).keys_file.resolve()]
+    return (*own, data) if (data / NAME).exists() else tuple(own)
 
 
 async def _is_ignored_there(found: _Repository) -> bool:

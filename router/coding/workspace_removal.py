@@ -1,6 +1,5 @@
 """Taking a workspace away, in an order that leaves a trace of what is left until nothing is."""
 
-import asyncio
 import contextlib
 from collections.abc import Generator
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 from router.coding.git import Git, GitFailed
 from router.coding.problems import DeskProblem
 from router.coding.snapshots import copy_index
+from router.coding.threads import to_its_end
 from router.coding.workspace_record import Spot
 from store.events import WorkspaceOpened
 
@@ -46,11 +46,11 @@ async def remove(opened: WorkspaceOpened, *, with_branch: bool, only_at: str = "
     folder = Path(opened.folder)
     spot = Spot(folder.parent, folder.name)
     with explained(f"The workspace {folder} can't be removed"):
-        await asyncio.to_thread(_begin, spot)
-        await asyncio.to_thread(spot.remove_work)
+        await to_its_end(_begin, spot)
+        await to_its_end(spot.remove_work)
         if opened.kind == "worktree":
             await _forget(opened, with_branch=with_branch, only_at=only_at)
-        await asyncio.to_thread(spot.remove_rest)
+        await to_its_end(spot.remove_rest)
 
 
 def note_kept(spot: Spot) -> None:

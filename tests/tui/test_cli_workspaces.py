@@ -14,7 +14,7 @@ from store.events import (
     SessionStateChanged,
 )
 from store.session_events import SessionState
-from tests.router.coding.repositories import Opened, User, user_with_git
+from tests.router.coding.repositories import Crash, Opened, User, user_with_git
 from tests.tui.command_line import CommandLine
 from tui.exits import Exit
 
@@ -236,7 +236,7 @@ def test_of_a_kept_branch_only_the_folder_is_cleaned(butler: CommandLine, user: 
     workspace = coded(butler, user, "aaaa1111aaaa")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Spot, "remove_work", _die)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Crash):
             asyncio.run(workspace.it.keep("Kept"))
     assert butler("workspaces", "clean").code == Exit.DONE
     assert list(user.workspaces.iterdir()) == []
@@ -244,7 +244,7 @@ def test_of_a_kept_branch_only_the_folder_is_cleaned(butler: CommandLine, user: 
 
 
 def _die(_spot: Spot) -> None:
-    raise KeyboardInterrupt
+    raise Crash
 
 
 def test_a_repository_that_is_gone_is_told_and_cleaned_by_force(

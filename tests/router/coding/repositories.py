@@ -8,6 +8,10 @@ from router.coding.workspace import Workspace, open_workspace
 from store.events import ChangedFile, ChangeSettled, WorkspaceOpened
 
 
+class Crash(Exception):  # noqa: N818
+    """The program ends here."""
+
+
 @dataclass(frozen=True)
 class User:
     """A folder of theirs, and where Butler's workspaces are."""

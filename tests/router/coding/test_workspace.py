@@ -8,7 +8,7 @@ import pytest
 
 from router.coding.workspace import Workspace, WorkspaceProblem, open_workspace
 from router.coding.workspace_record import Spot
-from tests.router.coding.repositories import User, everything_in, user_with_git
+from tests.router.coding.repositories import Crash, User, everything_in, user_with_git
 
 
 @pytest.fixture
@@ -282,11 +282,11 @@ async def test_keeping_goes_on_where_a_crash_stopped_it(
 
     def dies(spot: Spot) -> None:
         (spot.work / "app.py").unlink()
-        raise KeyboardInterrupt
+        raise Crash
 
     with monkeypatch.context() as patch:
         patch.setattr(Spot, "remove_work", dies)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Crash):
             await workspace.it.keep("Kept")
     assert not workspace.it.exists
     again = Workspace(workspace.event)
@@ -303,11 +303,11 @@ async def test_one_that_was_being_removed_is_no_place_to_work(
 
     def dies(spot: Spot) -> None:
         (spot.work / "app.py").unlink()
-        raise KeyboardInterrupt
+        raise Crash
 
     with monkeypatch.context() as patch:
         patch.setattr(Spot, "remove_work", dies)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Crash):
             await workspace.it.close()
     assert not workspace.it.exists
     again = await user.open()

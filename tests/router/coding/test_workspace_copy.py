@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from router.coding import snapshots
+from router.coding import snapshots, workspace_opening
 from tests.router.coding.repositories import User, everything_in
 
 
@@ -119,12 +119,29 @@ async def test_a_closed_copy_is_gone(user: User) -> None:
     assert user.read("todo.txt") == "one\ntwo\n"
 
 
-async def test_butlers_own_data_is_not_copied(user: User) -> None:
-    inside = User(user.folder, user.folder / "data" / "workspaces")
+async def test_butlers_own_data_is_not_copied(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUTLER_HOME", str(user.folder / "butler"))
+    user.has("butler/data/butler.db", "conversations\n")
+    user.has("butler/data/models/model.gguf", "weights\n")
+    user.has("butler/keys.toml", "key = 'secret'\n")
+    inside = User(user.folder, user.folder / "butler" / "data" / "workspaces")
     await inside.open()
     second = await inside.open("cccc2222dddd")
-    assert not (second.root / "data/workspaces").exists()
-    assert (second.root / "todo.txt").exists()
+    assert set(everything_in(second.root)) == {".git", ".gitignore", "sub/run.sh", "todo.txt"}
+
+
+async def test_one_with_too_many_files_gives_an_empty_folder(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace_opening, "MOST_FILES", 2)
+    assert (await user.open()).event.kind == "empty"
+
+
+async def test_a_repository_full_of_untracked_files_is_too_large_as_well(user: User) -> None:
+    user.git("init", "-q")
+    user.has("large.txt", "x" * 1_000)
+    assert (await user.open(copy_limit=500)).event.kind == "empty"
+    assert user.git("branch", "--list") == ""
 
 
 async def test_a_folder_that_lies_ignored_in_a_repository_is_copied_by_itself(
