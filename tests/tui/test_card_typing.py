@@ -11,7 +11,7 @@ from tests.tui import scenes
 from tests.tui.coding_scenes import staffed
 from tests.tui.conftest import Shown
 
-LETTERS = string.ascii_letters + string.digits + ".,;:!-_'\"()äßé€"
+LETTERS = string.ascii_letters + string.digits + ".,;:!-_/@'\"()äßé€"
 HARMLESS = ("up", "down", "left", "right", "home", "end", "escape", "pageup", "pagedown")
 ROUGH = (
     *HARMLESS,

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
+from textual.widgets.text_area import Selection
 
 from store.events import Attachment
 from tui.attachments import of_paste
@@ -166,6 +167,21 @@ class PromptArea(TextArea):
             self.take(choice)
         else:
             _ = self.post_message(self.Left())
+
+    def action_undo(self) -> None:
+        self._step_back(super().action_undo)
+
+    def action_redo(self) -> None:
+        self._step_back(super().action_redo)
+
+    def _step_back(self, step: Callable[[], None]) -> None:
+        """Undo or redo with the cursor at the start: Textual looks for it in the changed text
+        before it has moved it, and the line it stood on may be gone."""
+        before, text = self.selection, self.text
+        self.selection = Selection()
+        step()
+        if self.text == text:
+            self.selection = before
 
     def action_erase(self) -> None:
         if self.text:
