@@ -233,6 +233,17 @@ def test_a_write_is_readable_without_colour() -> None:
     assert "".join(line.removeprefix("↳ ") for line in shown.splitlines()[1:]).count("word") == 60
 
 
+async def test_a_very_long_write_is_shown_to_its_last_line(shown: Shown) -> None:
+    lines = "\n".join(f"+    line {number} of it" for number in range(5_000))
+    asked = coding.asked("write", lines, choices=("approve", "reject", "stop"))
+    async with shown(scenes.busy_view(), coding.coding_view(asked)) as (app, pilot):
+        await pilot.press("tab", "end")
+        await until(pilot, lambda: "+    line 4999 of it" in on_screen(app))
+        await pilot.press("pageup")
+        await until(pilot, lambda: "line 4999" not in on_screen(app))
+        assert "+    line 496" in on_screen(app)
+
+
 # --- question ------------------------------------------------------------------------------------
 
 

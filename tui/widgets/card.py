@@ -26,6 +26,8 @@ GUARD: Final = 0.4
 """Seconds in which nothing is accepted."""
 _LEAST: Final = 4
 """Rows of a card, its frame included, that are always there."""
+_OTHERS: Final = 8
+"""Rows of all but transcript and card, before anybody has counted them."""
 
 
 class _Edge(Part):
@@ -164,6 +166,7 @@ class CardDock(Vertical, can_focus=True):
             return
         if not self.children:  # most runs never show a card
             _ = self.mount(self._top, self.body, self._foot)
+            self._bound()
         self.display = True
         asking, elsewhere = self._asking, self._asking.view.session != self._active
         self.body.show(
@@ -194,7 +197,8 @@ class CardDock(Vertical, can_focus=True):
 
     def _bound(self) -> None:
         share = 0.75 if self.has_focus else 0.55
-        rows = max(_LEAST, min(int(self._rows * share), self._rows - 3))
+        shared = self._rows or self.app.size.height - _OTHERS  # pyright: ignore[reportUnknownMemberType]
+        rows = max(_LEAST, min(int(shared * share), shared - 3))
         self.body.styles.max_height = rows - 2
 
     # --- scrolling ---
