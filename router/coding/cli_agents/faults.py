@@ -60,6 +60,8 @@ def failure_of(
     if status is None and (found := _STATUS.search(sentence)):
         status = int(found[1])
     kind = _by_status(status) or _by_words(sentence)
+    if kind is BrokenStream and status is not None:
+        kind = BadRequest  # it was told no, and not that it should come again
     if kind is RateLimited and (resets_at is not None or _by_words(sentence) is QuotaSpent):
         kind = QuotaSpent
     wait = None if resets_at is None else max(0.0, resets_at - now)
