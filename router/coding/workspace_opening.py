@@ -109,6 +109,9 @@ class Opening:
                 return None
             raise
         top, git_dir, common, *prefix = told.split("\n")
+        if not top.startswith("/"):
+            # An older one repeats the option it doesn't know.
+            raise WorkspaceProblem("A workspace needs git 2.31 or newer: update it.")
         subfolder = (prefix[0] if prefix else "").rstrip("/")
         found = _Repository(Path(top), Path(git_dir), Path(common), subfolder)
         if subfolder and await _is_ignored_there(found):

@@ -416,9 +416,14 @@ async def test_a_change_of_git_itself_is_none(user: User) -> None:
     workspace.write("sub/.git/config", "[core]\n\tfsmonitor = touch /tmp/owned\n")
     workspace.write("sub/.git/HEAD", "ref: refs/heads/main\n")
     workspace.write("sub/file", "x\n")
+    workspace.write(".GIT/config", "x\n")
+    workspace.write("git~1/config", "x\n")
+    workspace.write("-f", "no option\n")
+    workspace.write(":(top)*", "no pathspec\n")
     before = everything_in(user.folder / ".git")
     settled = await workspace.apply()
-    assert not [path for path in settled if ".git" in path]
+    assert set(settled) == {"sub/file", "-f", ":(top)*"}
+    assert {one.settlement for one in settled.values()} == {"applied"}
     assert not (user.folder / "sub/.git").exists()
     assert {n: v for n, v in everything_in(user.folder / ".git").items() if "objects" not in n} == {
         n: v for n, v in before.items() if "objects" not in n
