@@ -1,22 +1,25 @@
 """Unified diffs as data: hunks, lines with their numbers, and whatever else stands in one."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from store.events import Change, ChangedFile, ChangeSettled
 
-Sign: TypeAlias = Literal["+", "-", " ", "@", "\\"]
 MINUS: Final = "−"
 """As wide and as visible as a plus."""
 _HUNK: Final = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)", re.DOTALL)
 
 
 class Line(NamedTuple):
-    """A line of a diff. A head (`@`) has the place in words; `\\` is a remark of diff's own."""
+    """A line of a diff, or a row of the diff view.
 
-    sign: Sign
+    A hunk's head (`@`) has the place in words; `\\` is a remark. Of a merge `<` and `>` are the
+    sides, `|` is what both began with, `=` are the markers between them; `#` is a title.
+    """
+
+    sign: str
     text: str
     old: int = 0
     """Its number in the old file; 0 where it has none."""
@@ -63,27 +66,19 @@ CHANGE: Final[dict[Change, tuple[str, str]]] = {
 
 _MARKERS: Final = {"<<<<<<<": "<", "|||||||": "|", "=======": ">"}
 _CONFLICT: Final = re.compile(r"^<{7}(?: |$)", re.MULTILINE)
-PARALLEL: Final = 200_000
+PARALLEL: Final = 40_000
 """Characters of a diff that is better read beside the loop."""
+_LAST: Final = 50
+"""Rows at the end among which the largest line number is."""
 SHOWN: Final = 200_000
 """Lines of one file that are shown."""
-
-
-class Shown(NamedTuple):
-    """A row of the diff view. Signs besides those of a diff: `<` and `>` are the sides of a merge,
-    `|` what both began with, `=` the markers between them, `#` a title."""
-
-    sign: str
-    text: str
-    old: int = 0
-    new: int = 0
 
 
 class Page(NamedTuple):
     """A changed file, as rows."""
 
     path: str
-    rows: tuple[Shown, ...] = ()
+    rows: tuple[Line, ...] = ()
     stops: tuple[int, ...] = ()
     """Rows where a hunk or a conflict begins."""
     longest: int = 0
@@ -94,25 +89,35 @@ class Page(NamedTuple):
 
 def page_of(file: ChangedFile, settled: ChangeSettled | None, folder: str) -> Page:
     """Read what is known of a changed file; takes 30 ms for 20,000 lines."""
-    rows: list[Shown] = []
+    rows: list[Line] = []
     if settled is not None and has_merge(settled):
-        rows.append(Shown("#", "the merge: < is yours, > is the session's"))
+        rows.append(Line("#", "the merge: < is yours, > is the session's"))
         rows += merge_of(settled.detail)
-        rows.append(Shown("#", "what the session has changed"))
+        rows.append(Line("#", "what the session has changed"))
     if file.binary:
-        rows.append(Shown("\\", "A binary file: there are no lines to show."))
-    rows += (Shown(*line) for line in islice(lines_of(file.diff), SHOWN))
+        rows.append(Line("\\", "A binary file: there are no lines to show."))
+    rows += islice(lines_of(file.diff), SHOWN)
     if file.cut:
         place = f": the file is in {folder}" if folder else ""
-        rows.append(Shown("\\", f"The rest is too long to be kept here{place}."))
+        rows.append(Line("\\", f"The rest is too long to be kept here{place}."))
     elif not (file.binary or file.diff):
-        rows.append(Shown("\\", "No line of it is another one."))
-    stops = tuple(number for number, row in enumerate(rows) if _is_stop(row))
-    longest = max((len(row.text) + 3 * row.text.count("\t") for row in rows), default=0)
-    if not all(row.text.isascii() for row in rows):
-        longest *= 2
-    largest = max((max(row.old, row.new) for row in rows), default=0)
-    return Page(file.path, tuple(rows), stops, longest, largest)
+        rows.append(Line("\\", "No line of it is another one."))
+    stops = tuple(
+        number
+        for number, (sign, text, *_) in enumerate(rows)
+        if sign == "@" or (sign == "=" and text[:7] == "<<<<<<<")
+    )
+    largest = max((max(row.old, row.new) for row in rows[-_LAST:]), default=0)
+    return Page(file.path, tuple(rows), stops, _longest(rows), largest)
+
+
+def _longest(rows: Sequence[Line]) -> int:
+    """Cells that the longest row takes at most: exact for plain text."""
+    texts = [row.text for row in rows]
+    longest = max(map(len, texts), default=0)
+    if any("\t" in text for text in texts):
+        longest = max(len(text) + 3 * text.count("\t") for text in texts)
+    return longest if all(map(str.isascii, texts)) else longest * 2
 
 
 def has_merge(settled: ChangeSettled) -> bool:
@@ -120,22 +125,18 @@ def has_merge(settled: ChangeSettled) -> bool:
     return settled.settlement == "conflict" and _CONFLICT.search(settled.detail) is not None
 
 
-def merge_of(text: str) -> Iterator[Shown]:
+def merge_of(text: str) -> Iterator[Line]:
     """Read a merge with conflict markers."""
     side: str = " "
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         mark = line[:7]
         if side == " " and mark != "<<<<<<<":
-            yield Shown(" ", line, 0, number)
+            yield Line(" ", line, 0, number)
         elif mark == ">>>>>>>":
-            yield Shown("=", line, 0, number)
+            yield Line("=", line, 0, number)
             side = " "
         elif mark in _MARKERS:
-            yield Shown("=", line, 0, number)
+            yield Line("=", line, 0, number)
             side = _MARKERS[mark]
         else:
-            yield Shown(side, line, 0, number)
-
-
-def _is_stop(row: Shown) -> bool:
-    return row.sign == "@" or (row.sign == "=" and row.text[:7] == "<<<<<<<")
+            yield Line(side, line, 0, number)

@@ -30,6 +30,7 @@ from tui.screens.diff import GUARD, Choice, DiffScreen
 from tui.screens.replay import ReplayScreen
 
 QUEUE, TEST, LEGACY, PICTURE = (file.path for file in scenes.FILES)
+NARROW = (80, 24)
 
 
 class Settled:
@@ -144,7 +145,7 @@ async def test_arrows_choose_the_file_and_a_binary_one_says_so(shown: Shown) -> 
 
 
 async def test_a_narrow_screen_has_the_files_above(shown: Shown) -> None:
-    async with opened(shown, size=(80, 24)) as (app, _, _, screen):
+    async with opened(shown, size=NARROW) as (app, _, _, screen):
         assert screen.files.region.bottom <= screen.diff.region.y
         assert screen.diff.region.width == 80
         assert "+ new    tests/test_retry.py" in on_screen(app)
@@ -277,10 +278,11 @@ async def test_a_conflict_shows_both_sides_and_that_nothing_was_overwritten(show
 
 async def test_a_conflict_of_whole_files_says_what_happened(shown: Shown) -> None:
     deleted = "You have deleted it meanwhile; Butler changed it."
-    async with opened(shown, *scenes.finished((QUEUE, "conflict", deleted))) as (app, _, _, _):
+    views = scenes.finished((QUEUE, "conflict", deleted))
+    async with opened(shown, *views, size=NARROW) as (app, _, _, _):
         text = " ".join(on_screen(app).split())
         assert deleted in text
-        assert "the session's version, then press d" in text
+        assert "the session's version, then mark this file and press d" in text
         assert "the merge" not in text
 
 

@@ -11,11 +11,11 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.screen import Screen
 
-from router.asking import EngineError
 from router.view import View
 from store.events import ChangedFile, ChangeSettled
 from tui import figures
 from tui.diffs import CHANGE, PARALLEL, counts, has_merge, page_of
+from tui.sending import REFUSALS
 from tui.text import plain, sanitise_line
 from tui.widgets.diff import DiffView
 from tui.widgets.diff_files import SETTLED, FileList
@@ -27,6 +27,11 @@ Choice: TypeAlias = Literal["apply", "keep", "discard"]
 GUARD: Final = 0.4
 """Seconds in which nothing is decided: the key may have been meant for what was here before."""
 _CONFIRM: Final = 3.0
+_DOING: Final[dict[Choice, str]] = {
+    "apply": "applying …",
+    "keep": "keeping …",
+    "discard": "discarding …",
+}
 _SIDEWAYS: Final = 8
 _LOOK: Final = (
     "esc leave",
@@ -286,13 +291,15 @@ class DiffScreen(Screen[None]):
         self, settle: Settle, choice: Choice, paths: tuple[str, ...] | None
     ) -> None:
         self._busy = True
-        self.hint.notice("")
+        self.hint.notice(_DOING[choice])
+        problem = ""
         try:
             await settle(self.session, choice, paths)
-        except (EngineError, OSError) as error:
-            self.hint.notice(sanitise_line(str(error)))
+        except (*REFUSALS, OSError) as error:
+            problem = sanitise_line(str(error))
         finally:
             self._busy = False
+            self.hint.notice(problem)
 
 
 def _note(became: ChangeSettled) -> str:
@@ -303,6 +310,6 @@ def _note(became: ChangeSettled) -> str:
     what = "the merge below" if merge else "the session's version"
     return (
         f"\n{sanitise_line(why)} Nothing of yours was overwritten: your file is as you left it.\n"
-        f"Take over by hand what you want of {what}, then press d for this file; or undo your "
-        "change, and press a again."
+        f"Take over by hand what you want of {what}, then mark this file and press d; or undo "
+        "your change, and press a again."
     )

@@ -8,7 +8,7 @@ from textual.geometry import Size
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.diffs import MINUS, Page, Shown
+from tui.diffs import MINUS, Line, Page
 from tui.text import plain
 from tui.transcript.code import ROOT, coloured, load
 from tui.transcript.palette import TOKENS, TOKENS_CSS
@@ -179,7 +179,7 @@ class DiffView(DrawnRows):
         body = body.crop(left, left + room).apply_offsets(left, number)
         return Strip.join([gutter, body])
 
-    def _line_across(self, number: int, row: Shown, width: int) -> Strip:
+    def _line_across(self, number: int, row: Line, width: int) -> Strip:
         """A hunk's head, a title or a remark: it stays where it is when lines scroll sideways."""
         if row.sign != "@":
             text = run(row.text, _ACROSS[row.sign])
@@ -192,7 +192,7 @@ class DiffView(DrawnRows):
         used = sum(len(part.text) for part in runs)
         return self.strip(Row((*runs, Run(" " * max(0, width - used), style))), width)
 
-    def _numbers(self, row: Shown) -> tuple[Run, ...]:
+    def _numbers(self, row: Line) -> tuple[Run, ...]:
         old, new = (str(number or "").rjust(self._digits) for number in (row.old, row.new))
         look = _SIDES.get(row.sign, "")
         sign = MINUS if row.sign == "-" else " " if row.sign == "=" else row.sign
@@ -202,7 +202,7 @@ class DiffView(DrawnRows):
             Run(f"{sign} ", f"diff-{look} sign-{look}" if look else ""),
         )
 
-    def _body(self, row: Shown) -> tuple[Run, ...]:
+    def _body(self, row: Line) -> tuple[Run, ...]:
         text = row.text[:_LONGEST].replace("\r", "")
         if row.sign == "=":
             return (run(text, "diff-marker"),)
@@ -215,7 +215,7 @@ class DiffView(DrawnRows):
         return (*tinted, Run(" " * pad, f"diff-{look}"))
 
 
-def _as_diff(row: Shown) -> str:
+def _as_diff(row: Line) -> str:
     if row.sign == "@":
         return f"@@ -{row.old} +{row.new} @@ {row.text}".rstrip()
     return row.text if row.sign in {"#", "\\", "="} else f"{row.sign}{row.text}"
