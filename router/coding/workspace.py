@@ -50,7 +50,8 @@ async def open_workspace(
         source, folder = await asyncio.to_thread(_resolved, source, folder)
         return await Opening(source, Spot(folder, session), title, copy_limit).run()
     except GitFailed as failed:
-        raise WorkspaceProblem(f"No workspace can be made for {source}: {failed}") from failed
+        told = str(failed).removesuffix(".")
+        raise WorkspaceProblem(f"No workspace can be made for {source}: {told}.") from failed
     except OSError as error:
         place = error.filename or folder
         raise WorkspaceProblem(

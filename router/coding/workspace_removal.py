@@ -27,7 +27,7 @@ def explained(what: str) -> Generator[None]:
     try:
         yield
     except GitFailed as failed:
-        raise WorkspaceProblem(f"{what}: {failed}.") from failed
+        raise WorkspaceProblem(f"{what}: {str(failed).removesuffix('.')}.") from failed
     except OSError as error:
         raise WorkspaceProblem(f"{what}: {error.filename} ({error.strerror}).") from error
 
