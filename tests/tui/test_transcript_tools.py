@@ -299,3 +299,19 @@ async def test_a_call_that_waits_for_the_user_says_so_until_it_is_answered() -> 
         feed.show(now)
         await here.rest()
         assert "▶ run_command git push  runs" in here.lines
+
+
+async def test_a_plan_is_a_block_with_its_title_and_who_made_it() -> None:
+    plan = reply(1, "1. `queue.py`", role="plan", tier="T0", model="opus", title="Ack later")
+    async with stage() as here:
+        lines = await shown(here, plan, reply(2, "", use("list_files", "{}", "")))
+        assert lines[0].startswith("Plan · Ack later")
+        assert lines[0].endswith("T0 · opus")
+        assert any(row.startswith("butler") for row in lines)
+
+
+async def test_the_orchestrators_own_tools_are_drawn_in_the_chat() -> None:
+    spawn = use("sessions_spawn", '{"task":"mend it","label":"retry queue"}', "Spawned as 12.")
+    async with stage() as here:
+        lines = await shown(here, reply(1, "", spawn, tier="T0"))
+        assert lines[1] == "▸ sessions_spawn retry queue  Spawned as 12."
