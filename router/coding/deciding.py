@@ -18,6 +18,7 @@ from store.events import (
     AnyEvent,
     ApprovalAsked,
     ChangeSettled,
+    ChangesReady,
     Note,
     PlanDecided,
     PlanProposed,
@@ -166,11 +167,31 @@ class Decisions:
             found = await self._record(session)
             left = found.unsettled()
             wanted = _wanted(left, paths)
+            if choice != "discard":
+                await self._must_be_as_shown(session, found, left)
             settled = await self._settled(found, choice, wanted, left)
             await self._services().say(session, *settled)
             for event in settled:
                 found.settled[event.path] = event
             await self._after(session, found, settled)
+
+    async def _must_be_as_shown(self, session: str, found: Record, left: list[str]) -> None:
+        """What is applied is what the user has seen, whatever wrote to the workspace since."""
+        shown = {file.path: file for file in found.changes.files} if found.changes else {}
+        now = {file.path: file for file in await self._workspace(found).changes()}
+        if all(now.get(path) == shown[path] for path in left) and now.keys() <= shown.keys():
+            return
+        done = shown.keys() - set(left)
+        files = tuple(file for path, file in now.items() if path not in done)
+        await self._approvals.withdraw(session, "the workspace has changed")
+        ready = ChangesReady(files=files, text=found.changes.text if found.changes else "")
+        self._services().say(session, ready)
+        reason = f"changes ready: {closing.counted(files)}"
+        waits = SessionStateChanged(state="waiting", reason=reason)
+        await self._approvals.put(session, asked_of(closing.question(files)), waits)
+        raise EngineError(
+            "The workspace has changed since it was shown. Nothing was applied: look again."
+        )
 
     async def _settled(
         self, found: Record, choice: SettleChoice, wanted: list[str], left: list[str]

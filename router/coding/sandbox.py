@@ -73,6 +73,8 @@ _SET: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     # A worktree's index lies in the user's repository, which is read-only.
     "GIT_OPTIONAL_LOCKS": "0",
+    # What a test run leaves behind is no change to show.
+    "PYTHONDONTWRITEBYTECODE": "1",
 }
 
 

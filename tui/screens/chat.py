@@ -88,7 +88,6 @@ class ChatScreen(HouseScreen):
         yield self.prompt
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.focus_home()
 
     def focus_home(self) -> None:

@@ -45,7 +45,6 @@ class ReplayScreen(HouseScreen):
         yield self.bar
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.hint.show(_KEYS)
         self.action_play()
 

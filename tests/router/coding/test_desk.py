@@ -2,18 +2,25 @@
 
 import json
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from router.asking import EngineError, Prompt, SpawnTask
+from router.asking import EngineError, SpawnTask
 from router.config import Coding, Sessions, TimeLimits
-from router.view import View
-from store.events import ApprovalAsked, PlanDecided, SessionAnnounced, ToolReturned
+from store.events import ApprovalAsked, PlanDecided, ToolReturned
+from tests.router.coding.desks import (
+    announced,
+    asked,
+    at_home,
+    call,
+    decide,
+    ended,
+    repository,
+    submit,
+)
 from tests.router.house import (
     CODEX,
     FLASH,
@@ -39,56 +46,9 @@ PLAN = {
 }
 
 
-def call(name: str, model: str = CODEX, **arguments: Any) -> dict[str, Any]:
-    made = {"name": name, "arguments": arguments}
-    return {"type": "reply", "tool_calls": [made], "match": {"model": model}}
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A small git repository with something uncommitted in it."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "sum.py").write_text("print(1 - 2)\n")
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
-        subprocess.run([*git, *words], cwd=folder, check=True)
-    (folder / "notes.txt").write_text("not committed\n")
-    return folder
-
-
-@asynccontextmanager
-async def at_home(
-    service: Llmock, folder: Path, project: Path, session: str | None = None, **changes: Any
-) -> AsyncIterator[House]:
-    config = replace(configuration(service, tools=True), **changes)
-    async with open_house(
-        config, folder / "home", {"PATH": "/usr/bin:/bin"}, workspace=project, session=session
-    ) as house:
-        yield house
-
-
-async def submit(house: House, text: str, **how: Any) -> None:
-    await house.engine.submit(house.session, Prompt(text=text, **how))
-
-
-async def asked(house: House, kind: str) -> ApprovalAsked:
-    view = await house.until_child(lambda view: any(a.kind == kind for a in view.approvals))
-    await house.until(lambda view: view.tasks[-1].state in ("waiting", "failed"))
-    return next(a for a in view.approvals if a.kind == kind)
-
-
-async def decide(house: House, kind: str, choice: str, reason: str = "") -> None:
-    question = await asked(house, kind)
-    await house.engine.decide(question.approval, choice, reason)
-
-
-async def ended(house: House, state: str = "done") -> View:
-    return await house.until_child(lambda view: view.state == state)
-
-
-def announced(house: House) -> list[SessionAnnounced]:
-    return [e.event for e in house.entries if isinstance(e.event, SessionAnnounced)]
+    return repository(tmp_path / "project")
 
 
 async def test_small_work_goes_straight_to_the_specialist_and_waits_to_be_applied(
@@ -402,6 +362,26 @@ async def test_changes_of_the_user_in_the_same_place_are_a_conflict_and_stay(
         await house.engine.settle(view.session, "discard", ["sum.py"])
         await ended(house)
     assert (project / "sum.py").read_text() == "print('mine')\n"
+
+
+async def test_only_what_was_shown_is_applied(
+    llmock_service: Llmock, tmp_path: Path, project: Path
+) -> None:
+    llmock_service.script(call("write_file", path="a.txt", content="a\n"), reply("Done.", CODEX))
+    async with at_home(llmock_service, tmp_path, project) as house:
+        await submit(house, "/code write it", plan=False)
+        first = await asked(house, "changes")
+        (Path(house.child.workspace_opened.folder) / "a.txt").write_text("something else\n")
+        with pytest.raises(EngineError, match="look again"):
+            await house.engine.decide(first.approval, "apply")
+        assert not (project / "a.txt").exists()
+        view = await house.until_child(
+            lambda view: view.approvals and view.approvals[0].approval != first.approval
+        )
+        assert "something else" in view.changes.files[0].diff
+        await decide(house, "changes", "apply")
+        await ended(house)
+    assert (project / "a.txt").read_text() == "something else\n"
 
 
 async def test_single_files_are_settled_one_by_one(
