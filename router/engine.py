@@ -218,9 +218,8 @@ class Engine:
             return
         row = await asyncio.to_thread(self._row, session)
         if row is not None and row.parent is not None:
-            raise EngineError(
-                f"This session takes no prompts; go on in its chat: butler --session {row.parent[:8]}"
-            )
+            chat = row.parent[:8]
+            raise EngineError(f"This session takes no prompts; its chat does: --session {chat}")
 
     async def spawn(self, task: SpawnTask) -> str:
         """Start a session beside the chat; its id, at once. It runs when there is room."""
