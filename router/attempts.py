@@ -35,6 +35,7 @@ from router.providers.base import (
     Unreachable,
 )
 from router.seam import Joint
+from router.tool_calls import ToolCalls
 from router.waiting import limited
 from store.events import (
     AnyEvent,
@@ -57,6 +58,8 @@ _LEASE_MS: Final = 15 * 60_000
 _SHORTEST: Final = 256
 """Tokens below which a lowered output limit makes no useful answer."""
 
+_LONGEST: Final = 64_000_000
+"""Characters of an answer, what is not shown of it included."""
 _TOOLS: Final = 512
 """Tokens at most that services add of their own to tell a model how to call tools."""
 
@@ -126,6 +129,7 @@ class _Running:
         self._reservation = uuid.uuid4().hex
         self._ended = Ended()
         self._text: list[str] = []
+        self._calls = ToolCalls()
         self._length = attempt.offset
         self._joint = Joint(attempt.partial)
         self._output = attempt.request.max_output_tokens
@@ -196,9 +200,17 @@ class _Running:
                 case Progress(characters=characters):
                     self._unseen += characters
                 case ToolCallReady(call=call):
-                    self._ended.calls.append(call)
+                    self._calls.take(call)
+            if self._received + self._reasoned + self._unseen > _LONGEST:
+                raise BrokenStream("sent more than any answer has, and did not stop")
+        self._finished(request)
+
+    def _finished(self, request: Request) -> None:
         if not self._ended.stop_reason:
             raise BrokenStream("ended without its end")
+        self._ended.calls = self._calls.calls
+        if self._calls.cut_off:
+            self._ended.stop_reason = "length"
         if self._ended.calls and not request.tools:
             self._ended.calls = []  # invented: nobody waits for them
             if not self._received:

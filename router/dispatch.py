@@ -37,6 +37,7 @@ from router.providers.base import (
     ToolCallPart,
     ToolResultPart,
 )
+from router.tool_calls import too_long
 from store.events import (
     AnyEvent,
     Candidate,
@@ -232,7 +233,10 @@ class _Run:
     async def _acted(self, call: ToolCallPart, act: Act) -> ToolResultPart:
         reply = self._call.reply
         self._say_called(call)
-        if any(tool.name == call.name for tool in self._call.tools):
+        problem = too_long(call)
+        if problem:
+            acted = Acted(problem, failed=True)
+        elif any(tool.name == call.name for tool in self._call.tools):
             acted = await act(call)
         else:
             known = ", ".join(tool.name for tool in self._call.tools)

@@ -2,17 +2,22 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from router.coding.contract import Halt, Question, Report
+from router.coding.obeyed import obeyed
+from router.coding.visible import visible
 from store.events import ChangedFile, ChangesReady
 
 if TYPE_CHECKING:
     from router.coding.desk import Desk
 
 log = logging.getLogger(__name__)
+
+_NAMED: Final = 8
+"""Files that a sentence names."""
 
 
 async def close(desk: "Desk", report: Report) -> Halt:
@@ -52,14 +57,17 @@ async def leave(desk: "Desk") -> None:
 
 
 def question(changes: Sequence[ChangedFile], conflicts: Sequence[str] = ()) -> Question:
-    lines = [f"{_sign(file)} {file.path}  +{file.added} −{file.removed}" for file in changes]
+    lines = [_line(file) for file in changes]
     detail = "Your files are as they were until you apply it."
     if conflicts:
         detail = (
             "Not applied, for your files have changed in the same places: "
-            f"{', '.join(conflicts[:8])}. Nothing was overwritten: look at the diff, then apply "
+            f"{_listed(conflicts)}. Nothing was overwritten: look at the diff, then apply "
             "again, keep the branch and merge it yourself, or discard it."
         )
+    special = obeyed(file.path for file in changes if file.change != "delete")
+    if special:
+        detail += f"\nRead these first, for programs obey what is in them: {_listed(special)}."
     return Question(
         kind="changes",
         question=f"{counted(changes)}. Apply to your files?",
@@ -67,6 +75,15 @@ def question(changes: Sequence[ChangedFile], conflicts: Sequence[str] = ()) -> Q
         detail=detail,
         choices=("apply", "keep", "discard"),
     )
+
+
+def _line(file: ChangedFile) -> str:
+    return f"{_sign(file)} {visible(file.path, keep='')}  +{file.added} −{file.removed}"
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    return ", ".join(visible(path, keep="") for path in paths[:_NAMED]) + more
 
 
 def counted(changes: Sequence[ChangedFile]) -> str:

@@ -13,6 +13,7 @@ from router.approvals import Approvals, asked_of
 from router.asking import EngineError
 from router.coding import closing, proposing
 from router.coding.record import Record, record
+from router.coding.visible import visible
 from router.services import Services
 from store.events import (
     AnyEvent,
@@ -124,7 +125,6 @@ class Decisions:
 
     def _edited(self, plan: PlanProposed, text: str) -> PlanProposed:
         from router.coding.plan_text import plan_of
-        from router.coding.visible import visible
 
         text = visible(text)
         if not text:
@@ -218,7 +218,7 @@ class Decisions:
         files = [file for file in ready.files if file.path in left] if ready else []
         conflicts = [path for path in left if path in found.settled]
         asked = asked_of(closing.question(files, conflicts))
-        reason = f"conflict in {conflicts[0]}" if conflicts else "changes ready"
+        reason = f"conflict in {visible(conflicts[0], keep='')}" if conflicts else "changes ready"
         reason = f"{reason}: {closing.counted(files)}"
         waits = SessionStateChanged(state="waiting", reason=reason)
         await self._approvals.put(session, asked, waits)
@@ -261,13 +261,14 @@ def _wanted(left: Sequence[str], paths: Collection[str] | None) -> list[str]:
 
 
 def _told(settled: Sequence[ChangeSettled]) -> str:
-    lines = [
-        f"{event.path or 'all'}: {_WORDS[event.settlement]}"
-        + (f" ({event.detail})" if event.detail and event.settlement == "kept" else "")
-        for event in settled[:20]
-    ]
+    lines = [_line(event) for event in settled[:20]]
     more = len(settled) - len(lines)
     return "\n".join([*lines, *([f"and {more} more"] if more else [])])
+
+
+def _line(event: ChangeSettled) -> str:
+    where = f" ({event.detail})" if event.detail and event.settlement == "kept" else ""
+    return visible(f"{event.path or 'all'}: {_WORDS[event.settlement]}{where}", keep="")
 
 
 def _chosen(found: Record, plan: PlanProposed, number: int) -> PlanProposed:

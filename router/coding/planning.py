@@ -17,6 +17,7 @@ from router.context import Fitted, estimate
 from router.dispatch import Acted, Call, Outcome
 from router.providers.base import Tool, ToolCallPart, ToolResultPart
 from router.services import Services
+from router.tool_calls import too_long
 from store.events import Candidate, Change, Plan, PlannedFile, Tier, ToolReturned
 
 _STEPS: Final = 12
@@ -286,6 +287,10 @@ class _Planning:
         return await self._toolbox.act(call, reply)
 
     def _proposed(self, call: ToolCallPart) -> tuple[Plan | None, Acted]:
+        problem = too_long(call)
+        if problem:
+            self._was_wrong("it was too long.")
+            return None, Acted(problem, failed=True)
         try:
             plan = proposal(call.arguments)
         except ValueError as error:

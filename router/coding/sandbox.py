@@ -111,12 +111,15 @@ class Sandbox(msgspec.Struct, frozen=True):
             folders: further places to hide: Butler's configuration, data and state, with the
                 workspaces of other sessions.
         """
+        inside = _limited(command)
         if not self.program:
-            return [SHELL, "-c", command]
+            return inside
         root = root.resolve()
         mounts = self._mounts(root, folders)
-        inside = ["--chdir", str(root), "--", SHELL, "-c", command]
-        return [self.program, *_ISOLATED, *_arguments(mounts), *inside]
+        return [
+            *(self.program, *_ISOLATED, *_arguments(mounts)),
+            *("--chdir", str(root), "--", *inside),
+        ]
 
     def environment(self) -> dict[str, str]:
         """What of the environment a command gets: nothing that isn't known to be harmless."""
@@ -147,6 +150,20 @@ class Sandbox(msgspec.Struct, frozen=True):
         """`HISTFILE=/dev/null` and the like are no secrets, and all of the home hides too much."""
         named = _real(Path(self.environ[name]) for name in _NAMED_BY if self.environ.get(name))
         return [path for path in named if _holds_data(path, home)]
+
+
+_LARGEST: Final = 4_000_000_000
+"""Bytes of a file that a command writes: without a limit, one could fill the disk in seconds."""
+_BLOCK: Final = 512
+_UNDER_LIMIT: Final = (
+    f"(ulimit -f {_LARGEST // _BLOCK}) 2>/dev/null && ulimit -f {_LARGEST // _BLOCK}; "
+    'exec "$0" -c "$1"'
+)
+"""Tried first: a shell that may not set a limit stops there."""
+
+
+def _limited(command: str) -> list[str]:
+    return [SHELL, "-c", _UNDER_LIMIT, SHELL, command]
 
 
 _ISOLATED: Final = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL")

@@ -20,6 +20,7 @@ from router.dispatch import Acted, Call, Outcome
 from router.policy import Refusal
 from router.providers.base import ToolCallPart, ToolResultPart
 from router.services import Services
+from router.tool_calls import too_long
 from store.events import Candidate, Note, SessionState, ToolReturned
 
 CLI: Final = "cli:"
@@ -202,6 +203,9 @@ class Specialist:
             name = visible(call.name[:80], keep="")
             text = f"There is no tool called {name}; there are: {names}."
             return Acted(text, failed=True)
+        problem = too_long(call)
+        if problem:
+            return Acted(problem, failed=True)
         try:
             msgspec.json.decode(call.arguments or "{}", type=dict[str, object])
         except (msgspec.DecodeError, RecursionError) as error:
