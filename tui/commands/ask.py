@@ -83,7 +83,7 @@ def ask(
 
 
 def gather(
-    text: str, files: tuple[Path, ...], workspace: Path
+    text: str, files: tuple[Path, ...], workspace: Path, example: str = 'ask "your question"'
 ) -> tuple[str, tuple[Attachment, ...]]:
     """The prompt, and what goes along: named files first, then the standard input."""
     mentions = " ".join([text, *(f'@"{file.absolute()}"' for file in files)])
@@ -96,7 +96,7 @@ def gather(
     if not text.strip():
         text, piped = piped, ""
     if not text.strip() and not mentioned.pieces:
-        raise CommandFailed('There is no prompt: butler ask "your question"', Exit.WRONG_USE)
+        raise CommandFailed(f"There is no prompt: butler {example}", Exit.WRONG_USE)
     attached = [Attachment("standard input", piped)] if piped.strip() else []
     return text, (*mentioned.pieces, *attached)
 

@@ -1,24 +1,43 @@
 """`butler code`: plan, write and apply code without the screen."""
 
 import asyncio
+import sys
+import time
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
-from router.asking import Prompt
+from router.asking import EngineError, Prompt
 from router.config import Config
 from router.engine import Engine
 from router.places import Places
+from store.errors import StoreError
 from store.events import ApprovalAsked, Tier
 from store.opening import Store
 from store.subscription import Subscription
 from tui.answering import Follower, Form, JsonSink
-from tui.coding import TELLERS, CodeFollower, Result, Settle, Teller, Wishes, decide
+from tui.coding import CodeFollower, Result, Settle
+from tui.coding_output import TELLERS, Teller
+from tui.coding_questions import (
+    Decision,
+    Wishes,
+    beforehand,
+    by_hand,
+    somebody,
+    without_anybody,
+)
 from tui.commands.ask import gather
-from tui.commands.surroundings import find_places, find_workspace, load_config, opened_store
+from tui.commands.surroundings import (
+    find_places,
+    find_workspace,
+    keys_remark,
+    load_config,
+    opened_store,
+)
 from tui.exits import Exit
-from tui.output import printed, say
+from tui.output import printed, remark
+
+_NOT_SENT = "Not sent: {}. To have it done on this machine: butler code --private"
 
 
 @click.command()
@@ -29,12 +48,12 @@ from tui.output import printed, say
 @click.option(
     "--plan/--no-plan",
     default=None,
-    help="Plan first, and ask; or don't. Else the size of the task decides.",
+    help="Plan first, and ask; or don't. By default the size of the task decides.",
 )
 @click.option("--yes-plan", is_flag=True, help="Approve the plan, whatever it says.")
 @click.option("--yes-commands", is_flag=True, help="Run every command it wants, unasked.")
-@click.option("--apply", "settle", flag_value="apply", help="Apply the changes when it is done.")
-@click.option("--keep", "settle", flag_value="keep", help="Keep them on their branch.")
+@click.option("--apply", is_flag=True, help="Apply the changes to your files when it is done.")
+@click.option("--keep", is_flag=True, help="Keep them on a branch, and leave your files alone.")
 @click.option(
     "--workspace",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -57,7 +76,8 @@ def code(
     plan: bool | None,
     yes_plan: bool,
     yes_commands: bool,
-    settle: Settle | None,
+    apply: bool,
+    keep: bool,
     workspace: Path | None,
     tier: Tier | None,
     model: str | None,
@@ -74,10 +94,14 @@ def code(
       butler code "make the retry queue idempotent and add a test"
       butler code --plan --yes-plan --apply --output-format json "port it to asyncio"
     """
+    if apply and keep:
+        raise click.UsageError("Either --apply or --keep: they are two ends of the same changes.")
     folder = workspace.resolve() if workspace else find_workspace()
     places = find_places()
-    config = load_config(places)
-    text, attachments = gather(printed(" ".join(words)), files, folder)
+    config = load_config(places, folder)
+    if about_keys := keys_remark(places):
+        remark(f"butler: {about_keys}")
+    text, attachments = gather(printed(" ".join(words)), files, folder, 'code "your task"')
     prompt = Prompt(
         text=f"/code {text}",
         attachments=attachments,
@@ -86,6 +110,7 @@ def code(
         private=private,
         plan=plan,
     )
+    settle: Settle | None = "apply" if apply else "keep" if keep else None
     wishes = Wishes(yes_plan=yes_plan, yes_commands=yes_commands, settle=settle)
     with opened_store(places) as store:
         return _Coding(config, places, store, folder, TELLERS[form](), wishes).run(prompt)
@@ -110,30 +135,45 @@ class _Coding:
         self._teller = teller
         self._wishes = wishes
         self._follower: CodeFollower | None = None
+        self._began = 0.0
+        self._asking = 0.0
+        """Seconds in which the user was asked."""
 
     def run(self, prompt: Prompt) -> Exit:
         try:
             result = asyncio.run(self._code(prompt))
         except KeyboardInterrupt:
+            # The engine has ended the session by now: it can go on where it was.
             if self._follower is None:
                 raise
+            if sys.stderr.isatty():
+                remark("")  # the terminal has written ^C
             result = self._follower.result
-            result.state, result.error = "interrupted", "Interrupted; what was written is kept."
+            result.state, result.failure = "interrupted", ""
+            result.error = "Interrupted; what was written is kept in the workspace."
+        self._count(result)
         self._teller.ended(result)
         return result.code
+
+    def _count(self, result: Result) -> None:
+        result.elapsed_ms = round((time.monotonic() - self._began - self._asking) * 1000)
+        if result.task:
+            row = self._store.sessions.get(result.task)
+            result.tokens, result.cost = row.tokens, row.cost
 
     async def _code(self, prompt: Prompt) -> Result:
         async with Engine(
             self._config, self._store, self._places, workspace=self._workspace
         ) as engine:
             chat = engine.begin()
-            self._follower = follower = CodeFollower(chat, self._teller)
+            self._began = time.monotonic()
+            self._follower = follower = CodeFollower(chat)
             async with engine.subscribe(chat) as entries:
                 await entries.start
                 answering = Follower(chat, await engine.submit(chat, prompt), JsonSink())
                 await self._follow(engine, entries, follower, answering)
-            await engine.idle(chat)
-            if follower.result.task:
+            if not follower.works:
+                await engine.idle(chat)
                 await engine.idle(follower.result.task)
         return follower.result
 
@@ -146,38 +186,61 @@ class _Coding:
     ) -> None:
         async for batch in entries:
             for entry in batch:
-                answering.follow(entry)
                 follower.follow(entry)
-            asked = follower.asked or answering.asked
-            follower.asked = answering.asked = None
+                answering.follow(entry)
+                if follower.concerns(entry):
+                    self._teller.heard(entry)
+            asked = follower.question() or answering.asked
+            answering.asked = None
             if asked is not None:
                 await self._decide(engine, follower, asked)
-            if answering.done and not follower.result.task:
-                _answered_in_words(follower.result, answering)
+            if answering.done and not (follower.result.task or follower.ended):
+                follower.result.answered_in_words(answering.answer, follower.warning)
                 return
             if follower.done:
                 return
 
     async def _decide(self, engine: Engine, follower: CodeFollower, asked: ApprovalAsked) -> None:
-        """Have it decided. What nobody decides stays open, and this ends."""
-        wishes = replace(self._wishes, settle=None) if follower.conflicts else self._wishes
-        decision = await asyncio.to_thread(decide, asked, wishes)
+        """Have it decided: by the command line, by hand, or by nobody, and then it stays open."""
+        decision = beforehand(asked, self._wishes, follower.result)
         if decision is not None:
-            await engine.decide(asked.approval, decision.choice, decision.reason)
+            self._teller.unasked(asked)
+        elif somebody():
+            await self._by_hand(engine, follower, asked)
             return
-        follower.left = True
-        if asked.kind != "changes":
-            follower.result.state = "waiting"
-            follower.result.error = f"{asked.question} Nobody has answered, so it waits."
+        else:
+            decision = without_anybody(asked)
+            if asked.kind == "command":
+                follower.result.refused.append(asked.shown)
+        if decision is None:
+            follower.leave(asked)
+            return
+        try:
+            await engine.decide(asked.approval, decision.choice, decision.reason)
+        except (EngineError, StoreError) as error:
+            follower.give_up(str(error))
+        if asked.kind == "secret":
+            follower.give_up(_NOT_SENT.format(asked.shown.splitlines()[0]), "declined")
 
+    async def _by_hand(self, engine: Engine, follower: CodeFollower, asked: ApprovalAsked) -> None:
+        """Ask again for as long as what is answered can't be done."""
+        if asked.kind == "plan" and not self._teller.shows_plans:
+            remark(asked.shown)
+        while (decision := await self._asked(asked, follower.result)) is not None:
+            try:
+                await engine.decide(asked.approval, decision.choice, decision.reason)
+            except (EngineError, StoreError) as error:
+                if asked.kind == "changes":  # which are on their way, or were
+                    follower.give_up(str(error))
+                    return
+                remark(f"butler: {error}")
+            else:
+                return
+        follower.leave(asked)
 
-def _answered_in_words(result: Result, answering: Follower) -> None:
-    """No model here can write files: what it said is all there is."""
-    answer = answering.answer
-    result.text, result.tier, result.model = answer.answer, answer.tier, answer.model
-    result.tokens, result.cost = answer.tokens, answer.cost
-    result.failure, result.error = answer.failure, answer.error
-    result.state = "failed"
-    if not answer.error:
-        say(answer.answer)
-        result.error = "No model that can call tools is at hand, so no file was written."
+    async def _asked(self, asked: ApprovalAsked, result: Result) -> Decision | None:
+        began = time.monotonic()
+        try:
+            return await by_hand(asked, result)
+        finally:
+            self._asking += time.monotonic() - began

@@ -29,13 +29,13 @@ def find_workspace() -> Path:
         raise CommandFailed("The folder you are in is gone: cd to one that exists.") from error
 
 
-def load_config(places: Places) -> Config:
-    """The configuration in force here.
+def load_config(places: Places, project: Path | None = None) -> Config:
+    """The configuration in force here, or in another folder.
 
     Raises:
         ConfigError: it has mistakes.
     """
-    return load(places, environ=os.environ, project=find_workspace())
+    return load(places, environ=os.environ, project=project or find_workspace())
 
 
 def keys_remark(places: Places) -> str:
