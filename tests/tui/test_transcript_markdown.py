@@ -134,6 +134,8 @@ def test_fragments_end_in_the_rows_of_the_whole(text: str, places: list[int]) ->
 
 @settings(max_examples=150, deadline=None)
 @given(text=markdown)
+@example(text="   ```py\n\tcode by tab\n  \tmore\n \t ```\n\t```\n   ```\nafter")
+@example(text="- x\n-\n   ```py\n   indented\n   ```\n-\n  - y\n\n-\n  z")
 def test_chunks_together_are_what_the_parser_makes_of_the_whole(text: str) -> None:
     # The parser drops empty lines at the end of a fence left open, and has its own picture of NUL.
     text = text.rstrip().replace("\0", "")

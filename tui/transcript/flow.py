@@ -224,7 +224,7 @@ class Flow:
         start, end = token.map or (self._end, self._end)
         if lines is not None:
             end = start + lines
-        spaced = self._end >= 0 and (start > self._end or not self._shared())
+        spaced = self._end >= 0 and (self._begins(start) > self._end or not self._shared())
         if spaced and self.elements:
             depth = min(self._shallowest, len(self._holders))
             self.elements.append(Gap(self._rest(depth)))
@@ -233,6 +233,11 @@ class Flow:
             holder.used = True
         self._shallowest = len(self._holders)
         self._end = end
+
+    def _begins(self, line: int) -> int:
+        """The line of the first mark before a block at `line`: it may stand in a line above."""
+        marks = [h.token.map[0] for h in self._holders if not h.used and h.token and h.token.map]
+        return min((line, *marks))
 
     def _shared(self) -> bool:
         """Whether this block and the one before stand in the same list or quote."""

@@ -68,13 +68,24 @@ class Fence:
 
     def closes(self, line: str) -> bool:
         inner = line.strip(" \t")
-        indented = len(line) - len(line.lstrip(" ")) > 3
-        return not indented and len(inner) >= len(self.mark) and not inner.strip(self.mark[0])
+        if len(inner) < len(self.mark) or inner.strip(self.mark[0]):
+            return False
+        return _indentation(line, 4)[0] < 4
 
     def content(self, line: str) -> str:
         """Return a line of the listing without the indentation of its fence."""
-        spaces = len(line) - len(line.lstrip(" "))
-        return line[min(spaces, self.indent) :]
+        column, at = _indentation(line, self.indent)
+        return " " * (column - self.indent) + line[at:]
+
+
+def _indentation(line: str, limit: int) -> tuple[int, int]:
+    """Return where indentation up to column `limit` ends: its column, which a tab may take
+    beyond the limit, and its place in the line."""
+    column = at = 0
+    while column < limit and line[at : at + 1] in {" ", "\t"}:
+        column += 4 - column % 4 if line[at] == "\t" else 1
+        at += 1
+    return column, at
 
 
 class Splitter:
