@@ -148,3 +148,12 @@ def test_on_a_terminal_it_asks_for_the_least_and_never_shows_a_key(
     assert KEY not in shown
     assert load(butler.places, environ={}).budgets[0].limit == 12.5
     assert "# keep" in butler.places.config_file.read_text("utf-8")
+
+
+def test_a_budget_that_is_no_number_is_refused_before_anything_is_written(
+    butler: CommandLine,
+) -> None:
+    ran = butler("init", "--yes", "--budget", "nan")
+    assert ran.code == Exit.WRONG_USE
+    assert "a number above 0" in ran.err
+    assert not butler.places.config_file.exists()

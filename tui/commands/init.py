@@ -1,6 +1,7 @@
 """`butler init`: accounts and keys, with as few questions as will do."""
 
 import asyncio
+import math
 import os
 import sys
 from typing import Final
@@ -24,6 +25,15 @@ NAMES: Final = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google 
 _TRIES: Final = 3
 
 
+def _finite(
+    _context: click.Context, _option: click.Parameter, dollars: float | None
+) -> float | None:
+    """A range holds "nan", which no comparison tells from a number."""
+    if dollars is not None and not math.isfinite(dollars):
+        raise click.BadParameter("it must be a number above 0, such as 20.")
+    return dollars
+
+
 @click.command()
 @click.option(
     "--anthropic-key-stdin", "from_stdin", flag_value="anthropic", help="Read that key from stdin."
@@ -37,6 +47,7 @@ _TRIES: Final = 3
     "--budget",
     metavar="DOLLARS",
     type=click.FloatRange(0, min_open=True),
+    callback=_finite,
     help="The most to be spent in a month.",
 )
 @click.option("--no-check", is_flag=True, help="Don't try whether keys and server work.")
