@@ -89,11 +89,13 @@ class Approvals:
         if gone:
             await self._say(session, *(_given(asked, "withdrawn", reason) for asked in gone))
 
-    async def called_off(self, session: str) -> None:
-        """Whoever waited was interrupted by the user."""
-        if not self.closing:
-            await self.withdraw(session, "interrupted")
-            await self._say(session, SessionStateChanged(state="open"))
+    async def called_off(self, session: str, approval: str) -> None:
+        """Whoever waited was interrupted by the user. What else the session asks stays asked."""
+        if self.closing or approval not in self._open:
+            return
+        _, asked = self._open.pop(approval)
+        given = _given(asked, "withdrawn", "interrupted")
+        await self._say(session, given, SessionStateChanged(state="open"))
 
     async def decide(
         self, approval: str, choice: str, reason: str, *more: AnyEvent

@@ -257,7 +257,7 @@ class Lane:
             try:
                 given = await self._approvals.ask(self._session, asked, waits)
             except asyncio.CancelledError:
-                await self._approvals.called_off(self._session)
+                await self._approvals.called_off(self._session, asked.approval)
                 raise
             self.services.say(self._session, SessionStateChanged(state="open"))
         if question.kind == "command":

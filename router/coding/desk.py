@@ -195,8 +195,10 @@ class Desk:
         return History.from_entries(self.services.store.journal.read(self.session, deltas=False))
 
     def _was_running(self, call: ToolCallPart) -> bool:
-        """Whether a call of an earlier life had been allowed before that ended, so that it may
-        have run. One that was answered only now, after a restart, has not."""
+        """Whether a call of an earlier life may have run before that ended: a command that was
+        allowed then, or that needed no asking. One that was answered after a restart has not."""
+        if call.name == "run_command" and not self.record.was_asked(call.call):
+            return True
         return self.record.was_approved(call.call) and not self._answered_late(call.call)
 
     def _answered_late(self, call: str) -> bool:

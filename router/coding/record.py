@@ -81,6 +81,9 @@ class Record(msgspec.Struct, kw_only=True):
             if approval not in self.given and kind in ("", asked.kind)
         ]
 
+    def was_asked(self, call: str) -> bool:
+        return any(asked.call == call for asked in self.asked.values())
+
     def was_approved(self, call: str) -> bool:
         """Whether a tool call was allowed to run: it may have run, in whole or in part."""
         return any(
