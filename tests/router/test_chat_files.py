@@ -152,3 +152,20 @@ async def test_rejecting_all_tells_the_model_to_stop(
         returned = [e.event for e in house.entries if isinstance(e.event, ToolReturned)]
     assert "no more of this" in returned[0].text
     assert not (folder / "x").exists()
+
+
+async def test_interrupting_one_prompt_leaves_the_question_about_another(
+    llmock_service: Llmock, tmp_path: Path, folder: Path
+) -> None:
+    llmock_service.script(call("run_command", command="touch x"))
+    async with at_home(llmock_service, tmp_path, folder) as house:
+        await submit(house, "is AKIAIOSFODNN7EXAMPLF a good key?")
+        secret = await asked(house)
+        await submit(house, "try something")
+        await house.until(lambda view: len(view.approvals) == 2)
+        assert await house.engine.cancel(house.session)
+        await house.until(lambda view: view.messages[-1].state == "cancelled")
+        await house.engine.idle(house.session)
+        assert [a.approval for a in house.view.approvals] == [secret.approval]
+        await house.engine.decide(secret.approval, "reject")
+        await house.until(lambda view: not view.approvals)
