@@ -24,6 +24,7 @@ from router.clock import now_ms
 from router.coding.deciding import Decisions, SettleChoice
 from router.config import Config, ModelRef
 from router.delegating import title_of
+from router.intent.explicit import without_word
 from router.lane import Lane
 from router.opening import open_services, prepare
 from router.places import Places
@@ -201,9 +202,10 @@ class Engine:
             plan=prompt.plan,
         )
         if session in self._begun:
+            title = title_of(without_word(prompt.text) or prompt.text)
             started = SessionStarted(
                 kind="chat",
-                title="private" if prompt.private else title_of(prompt.text),
+                title="private" if prompt.private else title,
                 workspace=str(self.workspace),
             )
             await self._services.say(session, started, said)

@@ -396,8 +396,10 @@ def _file_changed(view: View, _entry: Entry, event: FileChanged) -> View:
     def note(message: Message) -> Message:
         if not message.tools:
             return message
-        *before, last = message.tools
-        return replace(message, tools=(*before, replace(last, changed=(*last.changed, event))))
+        made = next((use for use in message.tools if use.call == event.call), message.tools[-1])
+        changed = replace(made, changed=(*made.changed, event))
+        tools = tuple(changed if use is made else use for use in message.tools)
+        return replace(message, tools=tools)
 
     return _change(view, event.reply, note)
 

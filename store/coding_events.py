@@ -116,6 +116,8 @@ class FileChanged(Event, frozen=True):
     removed: int
     diff: str = ""
     """Unified, cut off where it is long."""
+    call: str = ""
+    """The tool call that did it; empty where that is not known."""
 
 
 class ChangedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -100,7 +100,7 @@ class Commands:
 
     def _details(self, command: str, reading: Reading) -> Iterable[str]:
         yield f"It runs {self._sandbox.describe()}."
-        yield f"Folder: {visible(str(self._root), keep='')} · at most {self._timeout:g} s"
+        yield f"Folder: {visible(self._place(), keep='')} · at most {self._timeout:g} s"
         noticed = warnings(command)
         if noticed:
             yield f"Notice: {visible('; '.join(noticed), keep='')}."
@@ -108,6 +108,12 @@ class Commands:
             yield f"Always allows “{reading.name}” until this session ends."
         else:
             yield f"It can't be allowed for the session: {reading.reason}."
+
+    def _place(self) -> str:
+        """Where it runs, as people write it."""
+        home = self._sandbox.environ.get("HOME") or "/"
+        inside = home != "/" and self._root.is_relative_to(home)
+        return f"~/{self._root.relative_to(home)}" if inside else str(self._root)
 
     async def _run(self, command: str) -> Acted:
         argv = await asyncio.to_thread(self._sandbox.argv, command, self._root, self._folders)

@@ -118,6 +118,7 @@ class Specialist:
         outcome = await self._asked(work, reply)
         self._outcome = outcome
         self._spent += outcome.cost or 0.0
+        await self._services.keeper.recount()  # a budget binds from one step to the next
         if outcome.failure:
             return self._report("failed", reason=outcome.message)
         step = Step(

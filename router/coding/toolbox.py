@@ -187,19 +187,20 @@ class Toolbox:
             raise _Declined("Nothing would change: the file has that content already.")
         if self._confirm:
             await self._approved(found, call)
-        await _to_its_end(lambda: self._made(found), lambda: self._tell(found, reply))
+        await _to_its_end(lambda: self._made(found), lambda: self._tell(found, call, reply))
         return Acted("\n".join(_summary(change, lines) for change, lines in found))
 
     def _made(self, found: list[tuple[Proposed, Difference]]) -> None:
         self._known.update(make(self._root, [change for change, _ in found]))
 
-    def _tell(self, found: list[tuple[Proposed, Difference]], reply: str) -> None:
+    def _tell(self, found: list[tuple[Proposed, Difference]], call: str, reply: str) -> None:
         for change, lines in found:
             if change.after is None:
                 self._known.pop(change.path, None)
             self._say(
                 FileChanged(
                     reply=reply,
+                    call=call,
                     path=change.path,
                     change=_kind(change),
                     added=lines.added,
