@@ -45,10 +45,10 @@ def agent(parent: str, prompt: Prompt) -> SpawnTask:
     Raises:
         EngineError: the name or the task is missing.
     """
-    name, _, task = without_word(prompt.text).strip().partition(" ")
-    if not name or not (task.strip() or prompt.attachments):
+    name, *task = without_word(prompt.text).split(maxsplit=1) or [""]
+    if not name or not (task or prompt.attachments):
         raise EngineError("Name an agent and what it is to do: /agent NAME TASK")
-    return _task(parent, prompt, "agent", task.strip(), agent=name)
+    return _task(parent, prompt, "agent", "".join(task), agent=name)
 
 
 def _task(

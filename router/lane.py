@@ -211,6 +211,7 @@ class Lane:
             reply=reply,
             # What a local model heard it may pass on: what it spawns then stays here, too.
             private=waiting.prompt.private or overheard,
+            agents=await asyncio.to_thread(self._agents),
         )
         call = Call(
             session=self._session,
@@ -228,6 +229,12 @@ class Lane:
         )
         self._dispatched = waiting.id
         await services.dispatcher.run(call)
+
+    def _agents(self) -> dict[str, str]:
+        from router.coding.agents import load
+
+        agents, _ = load(self.services.places, self.services.workspace)
+        return {name: agent.description for name, agent in agents.items()}
 
     async def _files(self, waiting: Waiting, view: View) -> "Toolbox":
         """Tools on the user's own files. Reading asks for nothing; whatever changes or runs

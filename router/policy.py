@@ -124,11 +124,11 @@ class _Judge:
         if ask.emergency and ask.work != "background":  # which never reaches T0, whatever happens
             return self._emergency()
         rows = self._models(self._tiers())
+        if self._cell.by_price and not ask.confirmed:
+            rows.sort(key=lambda row: (row[0] == "T4", self._price_rank(row[1])))
         if ask.first is not None and self._facts.band != "local-only":
             first = self._models((ask.first,))
             return [*first, *(row for row in rows if row not in first)]
-        if self._cell.by_price and not ask.confirmed:
-            rows.sort(key=lambda row: (row[0] == "T4", self._price_rank(row[1])))
         return rows
 
     def _tiers(self) -> tuple[Tier, ...]:

@@ -1,6 +1,6 @@
 """The tools of the chat: spawn a session, look at the usage, work on the user's files."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -68,6 +68,21 @@ CHAT_TOOLS: Final = (
 )
 
 
+_NAMED: Final = 20
+"""Agents that the orchestrator is told of; the others it can still be told to use."""
+
+
+def spawning(agents: Mapping[str, str]) -> Tool:
+    """`sessions_spawn`, with the user's own agents: what each is for, by name."""
+    spawn = CHAT_TOOLS[0]
+    if not agents:
+        return spawn
+    listed = "; ".join(f"{name}: {what}" for name, what in list(agents.items())[:_NAMED])
+    more = f"; and {len(agents) - _NAMED} more" if len(agents) > _NAMED else ""
+    told = f"{spawn.description} The user's own agents, each by its name in `agent`: {listed}{more}"
+    return Tool(spawn.name, told, spawn.schema)
+
+
 class ChatTools:
     """Runs them for one reply of a chat."""
 
@@ -80,17 +95,23 @@ class ChatTools:
         *,
         reply: str,
         private: bool,
+        agents: Mapping[str, str] | None = None,
     ) -> None:
+        """
+        Args:
+            agents: the user's own, by name, each with what it is for.
+        """
         self._session = session
         self._spawn = spawn
         self._house = house
         self._files = files
         self._reply = reply
         self._private = private
+        self._agents = agents or {}
 
     @property
     def offered(self) -> tuple[Tool, ...]:
-        return (*CHAT_TOOLS, *self._files.tools)
+        return (spawning(self._agents), *CHAT_TOOLS[1:], *self._files.tools)
 
     async def act(self, call: ToolCallPart) -> Acted:
         match call.name:

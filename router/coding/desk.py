@@ -241,7 +241,8 @@ class Desk:
             tier=tier,
             model=model,
             first=first,
-            programs=work == "code",
+            # A program would know nothing of an agent's prompt, nor of the tools it may have.
+            programs=work == "code" and self.agent is None,
             private=bool(started and started.private),
         )
         return self.services.candidates(ask)
