@@ -45,6 +45,13 @@ def test_a_remark_is_never_shortened_for_a_figure() -> None:
     assert drawn(long)[2].rstrip() == "  wants to run: git push --force origin m"
 
 
+def test_a_cost_is_shown_whole_or_not_at_all() -> None:
+    for title in ("a", "CHANGELOG.md", "a title that takes all the room there is"):
+        line = drawn(running(state="done", ended_at=NOW, title=title, cost=0.004))[1]
+        assert "$0.004" in line or "$" not in line, line
+    assert "$0.004" in drawn(running(state="done", ended_at=NOW, title="a", cost=0.004))[1]
+
+
 def test_an_agent_of_the_users_own_is_called_by_its_name() -> None:
     assert drawn(running(agent="reviewer"))[1].split()[1] == "reviewer"
     assert "\x1b" not in drawn(running(agent="\x1b[2Jevil", model="m\x1b[5m"))[1]

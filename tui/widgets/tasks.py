@@ -211,8 +211,10 @@ def _task(task: Task, width: int, now: int, *, chosen: bool) -> list[Content]:
         (look.glyph, look.style),
         f" {_who(task)} ",
         (sanitise_line(task.title), "bold" if task.state == "waiting" else ""),
-        (f"  {figures.money(task.cost)}", QUIET) if task.state == "done" and task.cost else "",
     )
+    cost = f"  {figures.money(task.cost)}" if task.state == "done" and task.cost else ""
+    if left.cell_length + len(cost) + right.cell_length < width:  # a cut figure is another one
+        left = left.append(Content.styled(cost, QUIET))
     line = row(left, right, width)
     lines = [line.stylize("reverse" if chosen else "")]
     parts = particulars(task, now)
