@@ -99,12 +99,12 @@ async def by_hand(asked: ApprovalAsked, result: Result) -> Decision | None:
         if said is None:
             remark("")
             return None
-        option = chosen(said, offered)
+        option = chosen(said, offered, exactly=asked.kind == "question")
         if option is None and asked.kind == "question" and said.strip():
             return Decision("answer", said.strip())
         if option is None:
-            keys = ", ".join(one.key for one in offered)
-            remark(f"{said.strip() or 'Nothing'!r} is no answer here; there are: {keys}")
+            wrong = f"{said.strip()!r} is no answer here. " if said.strip() else ""
+            remark(f"{wrong}Type one of these: {', '.join(one.key for one in offered)}")
         elif option.choice == _LATER:
             return None
         elif option.choice == _DIFF and asked.kind == "changes":
@@ -169,16 +169,19 @@ def _spelt_out(asked: ApprovalAsked) -> dict[str, str]:
     return {name: meaning for name, _, meaning in pairs if name in asked.choices}
 
 
-def chosen(said: str, offered: Sequence[Option]) -> Option | None:
-    """A key, or any beginning of a choice that no other choice has."""
+def chosen(said: str, offered: Sequence[Option], *, exactly: bool = False) -> Option | None:
+    """A key, a choice, or, where words of one's own are no answer, any beginning of a choice that
+    no other choice has."""
     said = said.strip().casefold()
     if not said:
         return None
-    if said == "diff":
+    if said == "diff" and not exactly:
         said = _DIFF
     for one in offered:
         if said in (one.key, one.choice.casefold()):
             return one
+    if exactly:
+        return None
     found = [one for one in offered if one.choice.casefold().startswith(said)]
     return found[0] if len(found) == 1 else None
 

@@ -226,6 +226,8 @@ class _Coding:
         """Ask again for as long as what is answered can't be done."""
         if asked.kind == "plan" and not self._teller.shows_plans:
             remark(asked.shown)
+        if asked.kind == "changes" and follower.result.error:
+            remark(f"butler: {follower.result.error}")
         while (decision := await self._asked(asked, follower.result)) is not None:
             try:
                 await engine.decide(asked.approval, decision.choice, decision.reason)
