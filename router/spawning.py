@@ -226,6 +226,8 @@ class Spawner:
         row = await asyncio.to_thread(services.store.sessions.get, session)
         if row.parent is None:
             return
+        if row.kind in ("code", "agent"):
+            elapsed = await asyncio.to_thread(_worked, services, session)
         await services.say(
             row.parent,
             SessionAnnounced(
@@ -281,6 +283,13 @@ async def _away(slot: _Slot, clock: asyncio.Timeout) -> AsyncGenerator[None]:
     await slot.take()
     if left is not None:
         clock.reschedule(loop.time() + max(0.0, left))
+
+
+def _worked(services: Services, session: str) -> int:
+    """Milliseconds of all its runs, without what it waited for the user."""
+    from router.coding.record import record
+
+    return record(services.store.journal.read(session, deltas=False)).worked_ms
 
 
 def _failed(reason: str) -> Halt:
