@@ -256,6 +256,12 @@ class Actions:
         health = await asyncio.to_thread(self._app.live.engine.store.health)
         _ = await self._app.push_screen(Sheet("Doctor", doctor_text(checks, health)))
 
+    async def do_agent(self, _arguments: str) -> None:
+        from tui.screens.sheet import Sheet, agents_text
+
+        text = await asyncio.to_thread(agents_text, self._app.options)
+        _ = await self._app.push_screen(Sheet("Your own agents", text))
+
     async def do_config(self, _arguments: str) -> None:
         from tui.screens.sheet import Sheet, config_text
 

@@ -38,14 +38,16 @@ COMMANDS: Final = (
     Command("export", "[file]", "write this chat to a Markdown file"),
     Command("replay", "[session]", "watch a chat as it happened"),
     Command("doctor", "", "which tiers are ready, what is missing, how to mend it"),
+    Command("agent", "[NAME TASK]", "have one of your own agents do it; alone, which there are"),
     Command("theme", "[name]", "choose colours, with a preview"),
     Command("mouse", "[on | off]", "let the terminal have the mouse, or take it back"),
     Command("config", "", "where the configuration is, how to add a provider"),
     Command("quit", "", "leave; what runs is kept as interrupted"),
 )
 BY_NAME: Final = {command.name: command for command in COMMANDS}
-PASSED_ON: Final = frozenset({"code", "plan", "research", "image", "speak"})
-"""Words that say what kind of work a prompt is: the engine reads them, not the screen."""
+PASSED_ON: Final = frozenset({"code", "plan", "agent", "research", "image", "speak"})
+"""Words that say what kind of work a prompt is: the engine reads them, not the screen. What is a
+command as well is one when it stands alone."""
 
 
 class Slash(msgspec.Struct, frozen=True):
@@ -56,9 +58,11 @@ class Slash(msgspec.Struct, frozen=True):
 def parse(text: str) -> Slash | None:
     """The command a prompt is, or `None` for plain text (a path such as `/usr/bin` is text)."""
     match = _FORM.fullmatch(text.strip())
-    if match is None or match[1].lower() in PASSED_ON:
+    if match is None:
         return None
-    return Slash(match[1].lower(), (match[2] or "").strip())
+    name, arguments = match[1].lower(), (match[2] or "").strip()
+    passed_on = name in PASSED_ON and (arguments or name not in BY_NAME)
+    return None if passed_on else Slash(name, arguments)
 
 
 def nearest(name: str) -> str:

@@ -44,10 +44,14 @@ def show(*, as_json: bool) -> int:
 
 @config.command()
 def check() -> int:
-    """Name every mistake with its file, line and key, and what is allowed. Exit code 2 if any."""
+    """Name every mistake with its file, line and key, and what is allowed. Exit code 2 if any.
+
+    The files of your own agents are checked, too.
+    """
     places = find_places()
     loaded = _read(places)
-    sentences = [*loaded.sentences(), *filter(None, [_theme_unknown(loaded), keys_remark(places)])]
+    more = filter(None, [_theme_unknown(loaded), keys_remark(places)])
+    sentences = [*loaded.sentences(), *more, *_agent_mistakes(places)]
     for sentence in sentences:
         remark(f"butler: {sentence}")
     if sentences:
@@ -74,6 +78,13 @@ def edit() -> int:
 
 def _read(places: Places) -> Loaded:
     return read(places, environ=os.environ, project=find_workspace())
+
+
+def _agent_mistakes(places: Places) -> list[str]:
+    from router.coding.agents import load
+
+    _, mistakes = load(places, find_workspace())
+    return mistakes
 
 
 def _is_users(layer: Layer) -> bool:

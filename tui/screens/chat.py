@@ -77,7 +77,7 @@ class ChatScreen(HouseScreen):
         self.history = History()
         self._told: Mapping[str, ThresholdCrossed] = self.deck.main.house.told
         self._drafts = drafts
-        self._completer = Completer(self.prompt, live.options.workspace)
+        self._completer = Completer(self.prompt, live.options.workspace, live.options.places)
         self._confirming: tuple[str, float] = ("", 0.0)
         self._outbox = Outbox(
             self._submit, self.give_back, self.say, live.on_failure, live.options.workspace
@@ -262,9 +262,7 @@ class ChatScreen(HouseScreen):
         if not self.open_diff(session, self._settle):
             self.say("No coding session has changes to look at.", error=True)
 
-    async def _settle(
-        self, session: str, choice: "Choice", paths: tuple[str, ...] | None
-    ) -> None:
+    async def _settle(self, session: str, choice: "Choice", paths: tuple[str, ...] | None) -> None:
         await self.live.engine.settle(session, choice, paths)
 
     # --- stopping ---

@@ -91,6 +91,36 @@ def doctor_text(checks: Sequence[TierCheck], health: "StoreHealth") -> Content:
     return Content("\n").join(lines)
 
 
+def agents_text(options: "Options") -> Content:
+    """The user's own agents and what is wrong with their files, which are read."""
+    from router.coding.agents import folders, load
+
+    agents, mistakes = load(options.places, options.workspace)
+    lines: list[Content] = []
+    for agent in agents.values():
+        tools = "all tools" if agent.tools is None else ", ".join(sorted(agent.tools)) or "no tools"
+        who = agent.tier or agent.model or "T1"
+        path = agent.path.removeprefix(f"{options.workspace}/")
+        lines += [
+            Content.assemble(
+                (agent.name, "bold $primary"), f"  {sanitise_line(agent.description)}"
+            ),
+            Content.styled(f"    {sanitise_line(f'{who} · {tools} · {path}')}", QUIET),
+        ]
+    if not agents:
+        lines.append(Content("There are none yet."))
+    own, project = folders(options.places, options.workspace)
+    lines += [
+        Content(""),
+        Content.assemble("Use one:  ", ("/agent NAME TASK", "bold")),
+        Content(sanitise_line(f"Each is a Markdown file in {own}")),
+        Content(sanitise_line(f"or, for this project, in {project}.")),
+    ]
+    lines += [Content("")] * bool(mistakes)
+    lines += [Content.styled(f"✗ {sanitise_line(mistake)}", "$error") for mistake in mistakes]
+    return Content("\n").join(lines)
+
+
 def config_text(options: "Options") -> Content:
     lines = [
         Content.assemble("Configuration  ", (str(options.places.config_file), "bold")),
