@@ -189,6 +189,45 @@ async def test_twenty_thousand_lines_open_and_scroll_at_once(shown: Shown) -> No
         assert perf_counter() - began < 0.1
 
 
+async def test_colours_come_beside_the_loop_wherever_the_reader_goes(shown: Shown) -> None:
+    """Drawing never waits for them: each line is drawn as it is, then in its colours."""
+    chat, child = scenes.finished()
+    file = replace(long_file(2_000), diff=long_file(2_000).diff.replace("+    line", "+return"))
+    child = replace(child, changes=ChangesReady(files=(file,)))
+    async with opened(shown, chat, child) as (_, pilot, _, screen):
+
+        def looks() -> set[object]:
+            """Colours and attributes in the last row that is in view."""
+            strip = screen.diff.render_line(screen.diff.size.height - 1)
+            return {s.style.bold for s in strip if s.text.strip() == "return" and s.style}
+
+        await until(pilot, lambda: looks() == {True})
+        for key in ("pagedown", "end", "home"):
+            await pilot.press(key)
+            await until(pilot, lambda: looks() == {True})
+
+
+async def test_lines_selected_with_the_mouse_are_copied_without_numbers(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+
+    async def copy(_app: ButlerApp, text: str, _what: str) -> None:
+        copied.append(text)
+
+    monkeypatch.setattr(ButlerApp, "copy", copy)
+    chat, child = scenes.finished()
+    child = replace(child, changes=ChangesReady(files=(long_file(9),)))
+    async with opened(shown, chat, child) as (_, pilot, _, screen):
+        begin = screen.diff.render_line(2).text.index("    line 2")
+        await pilot.mouse_down(screen.diff, offset=(begin + 4, 2))
+        await pilot.hover(screen.diff, offset=(begin + 9, 4))
+        await pilot.mouse_up(screen.diff, offset=(begin + 9, 4))
+        await pilot.press("c")
+        await until(pilot, lambda: copied)
+        assert copied == ["line 2 of many\n    line 3 of many\n    line 4"]
+
+
 async def test_a_long_line_can_be_read_sideways_while_its_number_stays(shown: Shown) -> None:
     line = "+" + "x" * 200 + " the end of it\n"
     wide = ChangedFile(path="w.txt", change="new", added=1, diff=f"@@ -0,0 +1 @@\n{line}")

@@ -32,6 +32,7 @@ _DOING: Final[dict[Choice, str]] = {
     "keep": "keeping …",
     "discard": "discarding …",
 }
+_BREAKPOINTS: Final = (0, "-narrow"), (100, "-medium"), (120, "-wide")
 _SIDEWAYS: Final = 8
 _LOOK: Final = (
     "esc leave",
@@ -103,11 +104,7 @@ class DiffScreen(Screen[None]):
     """Reads a view; `settle` of `None` is for looking only, as in a replay."""
 
     CSS_PATH = "diff.tcss"
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual declares it so)
-        (0, "-narrow"),
-        (100, "-medium"),
-        (120, "-wide"),
-    ]
+    HORIZONTAL_BREAKPOINTS = [*_BREAKPOINTS]  # noqa: RUF012 (Textual declares it so)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "settle('apply')", "Apply", show=False),
         Binding("k", "settle('keep')", "Keep", show=False),
@@ -149,6 +146,10 @@ class DiffScreen(Screen[None]):
         return self.view.session
 
     def compose(self) -> ComposeResult:
+        # Textual sets it when all is laid out, and would lay it out once more.
+        width = self.app.size.width  # pyright: ignore[reportUnknownMemberType]
+        fitting = [name for least, name in _BREAKPOINTS if width >= least]
+        _ = self.add_class(fitting[-1], update=False)
         yield self.title_line
         with Container(id="diff-body"):
             yield self.files

@@ -1,10 +1,12 @@
 """A diff: line numbers, signs, colours; what is not in view is not drawn."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from textual import work
-from textual.geometry import Size
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -12,12 +14,16 @@ from tui.diffs import MINUS, Line, Page
 from tui.text import plain
 from tui.transcript.code import ROOT, coloured, load
 from tui.transcript.palette import TOKENS, TOKENS_CSS
-from tui.transcript.rows import Row, Run, run
+from tui.transcript.rows import Row, Run, Runs, run
 from tui.widgets.drawn import DrawnRows
 
 _LONGEST: Final = 4_000
 """Characters of a line that are shown."""
-_ACROSS: Final = {"#": "diff-title", "\\": "diff-remark"}
+_ACROSS: Final = {"#": "diff-title", "\\": "diff-remark", "@": ""}
+_COLOURED: Final = 5_000
+"""Lines whose colours are kept."""
+_DRAWN: Final = 512
+"""Rows that are kept as drawn."""
 _SIDES: Final = {"+": "added", "-": "removed", "<": "yours", ">": "session"}
 
 
@@ -71,7 +77,11 @@ class DiffView(DrawnRows):
     def __init__(self) -> None:
         super().__init__(id="diff")
         self.page = Page("")
-        self._language = ""
+        self._colours: dict[int, Runs | None] = {}
+        """Lines about the view; None is one that has no colours."""
+        self._colouring = False
+        self._drawn: LRUCache[tuple[object, ...], Strip] = LRUCache(_DRAWN)
+        self._drawing = False
         self._at = 0
         """Which of the page's stops the reader is at."""
         self._digits = 3
@@ -83,20 +93,62 @@ class DiffView(DrawnRows):
         self._digits = max(3, len(str(page.largest)))
         longest = min(page.longest, _LONGEST)
         self.virtual_size = Size(self._gutter + longest + 1, len(page.rows))
+        self._colours.clear()
+        self._drawn.clear()
         if another:
             self._at = 0
             self.scroll_to(0, 0, animate=False)
-            self._language = ""
-            self._colour(page.path)
         self._at = min(self._at, max(0, len(page.stops) - 1))
         _ = self.refresh()
+        self._want_colours()
 
-    @work(exclusive=True)
-    async def _colour(self, path: str) -> None:
-        """Find the file's language and make it ready, beside the loop."""
-        language = await asyncio.to_thread(_loaded_language, path)
-        if language and path == self.page.path:
-            self._language = language
+    def on_resize(self) -> None:
+        self._want_colours()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._want_colours()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._drawn.clear()
+
+    # --- colours ---
+
+    def _want_colours(self) -> None:
+        if not self._colouring and self._uncoloured():
+            self._colouring = True
+            _ = self._colour()
+
+    def _uncoloured(self) -> list[int]:
+        """The lines in view, and a screenful above and below, whose colours nobody knows yet."""
+        top, height = round(self.scroll_y), self.size.height
+        rows = self.page.rows[: top + 2 * height]
+        return [
+            number
+            for number in range(max(0, top - height), len(rows))
+            if number not in self._colours and rows[number].sign not in _ACROSS
+        ]
+
+    @work
+    async def _colour(self) -> None:
+        """Find colours beside the loop: a screenful takes some milliseconds, a language more."""
+        try:
+            while numbers := self._uncoloured():
+                page = self.page
+                texts = [page.rows[number].text for number in numbers]
+                found = await asyncio.to_thread(_colours_of, page.path, texts)
+                if page is self.page:
+                    self._take_colours(dict(zip(numbers, found, strict=True)))
+        finally:
+            self._colouring = False
+
+    def _take_colours(self, found: dict[int, Runs | None]) -> None:
+        if len(self._colours) > _COLOURED:
+            self._colours.clear()
+        self._colours |= found
+        top = round(self.scroll_y)
+        if any(runs and top <= number < top + self.size.height for number, runs in found.items()):
             _ = self.refresh()
 
     # --- hunks ---
@@ -162,27 +214,48 @@ class DiffView(DrawnRows):
     def _gutter(self) -> int:
         return 2 * self._digits + 5
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._drawing = True
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._drawing = False
+
     def render_line(self, y: int) -> Strip:
-        left, top = round(self.scroll_x), round(self.scroll_y)
-        number, width = top + y, self.size.width
+        number, width = round(self.scroll_y) + y, self.size.width
         if number >= len(self.page.rows):
-            return self.strip(Row(()), width)
+            return self.blank(width)
         row = self.page.rows[number]
-        if row.sign in {"@", "#", "\\"}:
+        if row.sign in _ACROSS:
             return self._line_across(number, row, width)
-        gutter = self.strip(Row(self._numbers(row)), self._gutter)
+        left = round(self.scroll_x)
         span = None if self.text_selection is None else self.text_selection.get_span(number)
+        key = number, left, width, span, number in self._colours
+        strip = self._drawn.get(key)
+        if strip is None:
+            strip = self._drawn[key] = self._line(number, left, width, span)
+        if self._drawing:
+            return strip
+        # Who asks for a single line wants to know which letter the mouse is at.
+        gutter, body = strip.divide([self._gutter, max(width, self._gutter)])[:2]
+        return Strip.join([gutter, body.apply_offsets(left, number)])
+
+    def _line(self, number: int, left: int, width: int, span: tuple[int, int] | None) -> Strip:
+        row = self.page.rows[number]
+        numbers = self._numbers(row)
+        room = max(0, width - self._gutter)
+        body = self._body(number, row, left + room)
+        if span is None and not left:
+            return self.strip(Row((*numbers, *body)), width)
         if span is not None and span[1] == -1:
             span = span[0], len(row.text)
-        room = max(0, width - self._gutter)
-        body = self.strip(Row(self._body(row)), max(left + room, 1), span)
-        body = body.crop(left, left + room).apply_offsets(left, number)
-        return Strip.join([gutter, body])
+        drawn = self.strip(Row(body), max(left + room, 1), span).crop(left, left + room)
+        return Strip.join([self.strip(Row(numbers), self._gutter), drawn])
 
     def _line_across(self, number: int, row: Line, width: int) -> Strip:
         """A hunk's head, a title or a remark: it stays where it is when lines scroll sideways."""
-        if row.sign != "@":
-            text = run(row.text, _ACROSS[row.sign])
+        if style := _ACROSS[row.sign]:
+            text = run(row.text, style)
             return self.strip(Row((Run(" " * (self._gutter - 2)), text)), width)
         here = bool(self.page.stops) and self.page.stops[self._at] == number
         mark = "▸" if here else " "
@@ -202,17 +275,21 @@ class DiffView(DrawnRows):
             Run(f"{sign} ", f"diff-{look} sign-{look}" if look else ""),
         )
 
-    def _body(self, row: Line) -> tuple[Run, ...]:
-        text = row.text[:_LONGEST].replace("\r", "")
+    def _body(self, number: int, row: Line, width: int) -> Runs:
+        """A line's text; one that is marked as changed is so over the whole width."""
+        line = self._colours.get(number) or (run(_shown(row.text), ""),)
         if row.sign == "=":
-            return (run(text, "diff-marker"),)
+            return (run(_shown(row.text), "diff-marker"),)
         look = _SIDES.get(row.sign, "")
-        (line,) = coloured(text, self._language, ROOT).lines[:1] or ((run(text),),)
         if not look:
             return line
         tinted = [Run(part.text, f"diff-{look} {part.style}", part.href) for part in line]
-        pad = max(0, round(self.scroll_x) + self.size.width)
-        return (*tinted, Run(" " * pad, f"diff-{look}"))
+        pad = width - sum(len(part.text) for part in line)
+        return (*tinted, Run(" " * max(0, pad), f"diff-{look}"))
+
+
+def _shown(text: str) -> str:
+    return text[:_LONGEST].replace("\r", "")
 
 
 def _as_diff(row: Line) -> str:
@@ -221,13 +298,19 @@ def _as_diff(row: Line) -> str:
     return row.text if row.sign in {"#", "\\", "="} else f"{row.sign}{row.text}"
 
 
-def _loaded_language(path: str) -> str:
-    """The language of a file by its name, ready for `coloured`; empty where there is none."""
+def _colours_of(path: str, texts: Sequence[str]) -> list[Runs | None]:
+    """Lines of a file in the colours of its language; None for each that has none."""
+    language = _language_of(path)
+    if not language:
+        return [None] * len(texts)
+    load(language)
+    return [(coloured(_shown(text), language, ROOT).lines or (None,))[0] for text in texts]
+
+
+def _language_of(path: str) -> str:
+    """The language of a file by its name; empty where there is none."""
     from pygments.lexers import find_lexer_class_for_filename
 
     lexer = find_lexer_class_for_filename(path.rsplit("/", 1)[-1])
     aliases = [] if lexer is None else list(lexer.aliases)
-    if not aliases:
-        return ""
-    load(aliases[0])
-    return aliases[0]
+    return aliases[0] if aliases else ""

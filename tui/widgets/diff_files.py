@@ -134,7 +134,7 @@ class FileList(DrawnRows):
         width = self.size.width
         index, part = divmod(round(self.scroll_y) + y, self._each)
         if index >= len(self._files):
-            return self.strip(Row(()), width)
+            return self.blank(width)
         file = self._files[index]
         if self._each == 1:
             runs = self._in_one(file, index, width)

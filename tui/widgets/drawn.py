@@ -20,6 +20,7 @@ class DrawnRows(ScrollView, can_focus=False):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._palette: Palette | None = None
+        self._blank: Strip | None = None
 
     @property
     def palette(self) -> Palette:
@@ -29,7 +30,13 @@ class DrawnRows(ScrollView, can_focus=False):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._palette = None
+        self._palette = self._blank = None
+
+    def blank(self, width: int) -> Strip:
+        """An empty row, the same one every time: Textual keeps on it what it makes of it."""
+        if self._blank is None or self._blank.cell_length != width:
+            self._blank = self.strip(Row(()), width)
+        return self._blank
 
     def strip(self, row: Row, width: int, span: tuple[int, int] | None = None) -> Strip:
         """A row, `width` cells wide; `span` are the selected characters."""
