@@ -157,8 +157,7 @@ class Coding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     steps: Steps = 60
     """Answers of the model, each with the tools it calls."""
-    cost: Dollars = 2.0
-    """US dollars; 0 sets no limit."""
+    cost: Annotated[float, Meta(ge=0, le=1e6, description="US dollars, 0 for no limit")] = 2.0
     timeout: Seconds = 3600.0
     """Seconds of work, not counting what it waits for the user."""
     command_timeout: Seconds = 120.0

@@ -41,7 +41,9 @@ def open_view(store: Store, session: str, messages: int = OPENING) -> View:
         started_at=row.created_at,
         house=house(store),
         earlier=page.earlier,
-        tasks=tuple(task_of(child) for child in reversed(store.sessions.children(row.id, TASKS))),
+        tasks=tuple(
+            _task(store, child) for child in reversed(store.sessions.children(row.id, TASKS))
+        ),
         now=row.updated_at,
     )
     if row.kind in ("code", "agent") and page.earlier:
@@ -76,6 +78,14 @@ def with_earlier(store: Store, view: View, count: int = OPENING) -> View:
         earlier=page.earlier,
         routes={**older.routes, **view.routes},
     )
+
+
+def _task(store: Store, row: SessionRow) -> Task:
+    """With the reason, where somebody has to read it."""
+    task = task_of(row)
+    if row.state not in ("waiting", "failed", "interrupted"):
+        return task
+    return replace(task, reason=store.sessions.reason(row.id))
 
 
 def task_of(row: SessionRow) -> Task:

@@ -27,6 +27,10 @@ _SELECT: Final = (
     "state = 'waiting' OR EXISTS (SELECT 1 FROM approvals "
     "WHERE approvals.session = sessions.id AND given_seq IS NULL) FROM sessions "
 )
+_REASON: Final = (
+    "SELECT json_extract(body, '$.reason') FROM events "
+    "WHERE session = ? AND type = 'session-state-changed' ORDER BY seq DESC LIMIT 1"
+)
 _FAMILY: Final = (
     "WITH RECURSIVE family (id) AS (SELECT ? UNION SELECT sessions.id FROM sessions "
     "JOIN family ON sessions.parent = family.id) SELECT id FROM family"
@@ -201,6 +205,12 @@ class Sessions:
         """The `ApprovalAsked` entries of a session that nobody has answered."""
         with self._readers.borrow() as connection:
             return recovery.open_approvals(connection, id)
+
+    def reason(self, id: str) -> str:  # noqa: A002
+        """Why a session is in the state it is in, as it was last told; empty where nothing was."""
+        with self._readers.borrow() as connection:
+            row = connection.execute(_REASON, (id,)).fetchone()
+        return "" if row is None or row[0] is None else str(row[0])
 
     # --- changing ---
 

@@ -12,6 +12,7 @@ from router.coding.contract import Ask, Question, Stop
 from router.coding.running import Ran, run
 from router.coding.sandbox import Sandbox
 from router.coding.visible import visible, visible_command
+from router.coding.withholding import withheld
 from router.dispatch import Acted
 from store.events import ApprovalGiven
 
@@ -122,7 +123,13 @@ class Commands:
             ran = await run(argv, folder=self._root, environ=environ, limit=self._timeout)
         except OSError as error:
             return Acted(f"The command could not be started ({error.strerror}).", failed=True)
-        return Acted(f"{_ending(ran)}\n{visible(ran.output)}".rstrip(), failed=ran.code != 0)
+        output = await asyncio.to_thread(_shown, ran.output)
+        return Acted(f"{_ending(ran)}\n{output}".rstrip(), failed=ran.code != 0)
+
+
+def _shown(output: str) -> str:
+    """What the model gets to read of it, and its service: no more secrets than from a file."""
+    return visible("\n".join(withheld(output.split("\n"))))
 
 
 def _problem(command: str) -> str:

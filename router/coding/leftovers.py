@@ -245,6 +245,8 @@ def _session(store: Store, name: str) -> SessionRow | None:
 def _state(store: Store, row: SessionRow | None) -> State:
     if row is None:
         return "unknown"
+    if row.state == "waiting" and row.waiting and store.sessions.open_approvals(row.id):
+        return "waiting"  # for the user, whether or not a program holds it
     return "interrupted" if row.id in {one.id for one in store.sessions.orphans()} else row.state
 
 

@@ -11,8 +11,11 @@ from tests.tui.coding_scenes import staffed
 from tests.tui.conftest import Shown, on_screen, until
 from tui.deck import Asking
 from tui.screens.asking import AskChoice, AskLine
+from tui.text import sanitise
 from tui.widgets.card import GUARD
 from tui.widgets.cards import drawing
+from tui.widgets.cards.keys import agreeing, keys_of, refusing
+from tui.widgets.cards.long import diff
 
 
 def said(asked: ApprovalAsked, width: int = 100) -> str:
@@ -224,6 +227,17 @@ async def test_rejecting_a_command_takes_a_reason_that_may_be_empty(shown: Shown
             assert clerk.decided == [(asked.approval, "reject", typed)]
 
 
+def test_rows_made_one_by_one_are_all_of_a_long_write_in_any_order() -> None:
+    odd = ["", "\tfunc()", "日本語" * 30, "x" * 250, "\x1b[2K", "é" * 90, "y" * 78]
+    text = "\n".join(f"+{line}" for line in odd * 40)
+    rows = diff(text, 80)
+    shown = [row.plain for row in rows]
+    assert [rows[at].plain for at in reversed(range(len(rows)))] == shown[::-1]
+    assert all(row.cells <= 80 for row in rows)
+    whole = "".join(f"\n{row}" for row in shown).replace("\n↳ ", "")
+    assert whole == "".join(f"\n{sanitise(line)}" for line in text.split("\n"))
+
+
 def test_a_write_is_readable_without_colour() -> None:
     text = said(coding.write_asked())
     assert "-    finally:" in text
@@ -245,6 +259,13 @@ async def test_a_very_long_write_is_shown_to_its_last_line(shown: Shown) -> None
 
 
 # --- question ------------------------------------------------------------------------------------
+
+
+def test_the_chords_never_pick_an_option_that_a_model_has_named_like_a_decision() -> None:
+    options = ("approve", "apply", "reject", "discard", "answer")
+    assert agreeing(options, "question") == "answer"
+    assert refusing(options, "question") == ""
+    assert keys_of(options, "question")["1"] == "approve"
 
 
 async def test_options_by_digits_and_an_answer_in_ones_own_words(shown: Shown) -> None:

@@ -220,11 +220,11 @@ class CardDock(Vertical, can_focus=True):
     def agree(self) -> None:
         """Choose what the card would have the user say yes to."""
         if self.asked is not None:
-            self.decide(agreeing(self.asked.choices))
+            self.decide(agreeing(self.asked.choices, self.asked.kind))
 
     def refuse(self) -> None:
         if self.asked is not None:
-            self.decide(refusing(self.asked.choices))
+            self.decide(refusing(self.asked.choices, self.asked.kind))
 
     def decide(self, choice: str) -> None:
         """Decide, unless the card appeared, or a stray key was hit, only just now."""

@@ -283,6 +283,14 @@ async def test_escape_sequences_in_the_output_are_shown(tmp_path: Path) -> None:
     assert acted.text.endswith("␛]0;title␇␛[2J⟨U+202E⟩done\ufffd")
 
 
+async def test_a_line_that_looks_like_a_secret_is_withheld(tmp_path: Path) -> None:
+    (tmp_path / "conf").write_text("region = eu\nkey = AKIAQWERTYUIOPASDFGH\n")
+    told = await _run(tmp_path, "cat conf")
+    assert "region = eu" in told.text
+    assert "AKIAQWERTYUIOPASDFGH" not in told.text
+    assert "line withheld" in told.text
+
+
 async def test_nobody_answers_what_it_asks(tmp_path: Path) -> None:
     acted = await _run(tmp_path, "read answer || echo nobody; test -t 0 || echo no terminal")
     assert acted.text.endswith("nobody\nno terminal")

@@ -241,6 +241,7 @@ async def test_a_card_is_there_again_after_a_restart_and_the_work_goes_on(
         session = house.session
     async with at_home(llmock_service, tmp_path, project, session) as house:
         assert house.view.tasks[-1].state == "waiting"
+        assert house.view.tasks[-1].reason == "wants to run: cat new.txt"
         again = await asked(house, "command")
         assert again.approval == before.approval
         await house.engine.decide(again.approval, "approve")

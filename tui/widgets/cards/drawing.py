@@ -9,7 +9,8 @@ from tui.deck import Asking
 from tui.text import sanitise_line
 from tui.widgets.cards import plan
 from tui.widgets.cards.keys import DIGITS, agreeing, keys_of, legend, refusing
-from tui.widgets.cards.text import BLANK, Line, diff, document, framed, prose, remarks
+from tui.widgets.cards.long import Joined, Rows, diff, framed
+from tui.widgets.cards.text import BLANK, Line, document, prose, remarks
 from tui.wording import KIND, QUIET
 
 _NAMES: Final = {
@@ -46,7 +47,7 @@ def head(asking: Asking, more: int, width: int) -> tuple[Content, Content]:
     return left, Content(aside(asking, more, width - left.cell_length - 3))
 
 
-def body(asking: Asking, width: int, *, elsewhere: bool) -> list[Line]:
+def body(asking: Asking, width: int, *, elsewhere: bool) -> Rows:
     """All of it; `elsewhere` when it belongs to a session whose tab is not the one shown."""
     view, asked = asking
     lines: list[Line] = []
@@ -67,10 +68,10 @@ def body(asking: Asking, width: int, *, elsewhere: bool) -> list[Line]:
         lines += prose(asked.question, width, "bold")
     loud, quiet = remarks(asked.detail, width)
     # What takes a protection away stands above, where a long command can't push it out of sight.
-    return [*lines, *loud, *_shown(asked, width), *quiet]
+    return Joined([*lines, *loud], _shown(asked, width), quiet)
 
 
-def _shown(asked: ApprovalAsked, width: int) -> list[Line]:
+def _shown(asked: ApprovalAsked, width: int) -> Rows:
     match asked.kind:
         case "command":
             return framed(asked.shown, width, "command")
@@ -104,8 +105,8 @@ def foot(asked: ApprovalAsked, width: int, *, focused: bool) -> tuple[Content, C
     chords = [
         chord
         for chord, choice in (
-            ("alt+a", agreeing(asked.choices)),
-            ("alt+r", refusing(asked.choices)),
+            ("alt+a", agreeing(asked.choices, asked.kind)),
+            ("alt+r", refusing(asked.choices, asked.kind)),
         )
         if choice
     ]

@@ -36,7 +36,7 @@ def keys_of(choices: Sequence[str], kind: str = "") -> dict[str, str]:
     The options of a question are a model's own words: they get digits, whatever they say.
     """
     own_words = kind == "question"
-    known = {"answer", "reject", "stop"} if own_words else _LETTERS.keys()
+    known = {"answer"} if own_words else _LETTERS.keys()
     keys: dict[str, str] = {}
     for choice in choices:
         letter = _LETTERS[choice] if choice in known else ""
@@ -52,14 +52,16 @@ def keys_of(choices: Sequence[str], kind: str = "") -> dict[str, str]:
     return dict(sorted(keys.items(), key=lambda item: order[item[1]]))
 
 
-def agreeing(choices: Sequence[str]) -> str:
-    """What alt+a means here; empty where nothing is agreed to."""
-    return next((choice for choice in _AGREE if choice in choices), "")
+def agreeing(choices: Sequence[str], kind: str = "") -> str:
+    """What alt+a means here; empty where nothing is agreed to. A model's own words never are."""
+    known = ("answer",) if kind == "question" else _AGREE
+    return next((choice for choice in known if choice in choices), "")
 
 
-def refusing(choices: Sequence[str]) -> str:
+def refusing(choices: Sequence[str], kind: str = "") -> str:
     """What alt+r means here."""
-    return next((choice for choice in _REFUSE if choice in choices), "")
+    known = () if kind == "question" else _REFUSE
+    return next((choice for choice in known if choice in choices), "")
 
 
 def legend(asked: ApprovalAsked) -> list[tuple[str, str]]:
