@@ -44,6 +44,8 @@ def sanitise(text: str, *, tab: int = 4) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
+    if text.isascii() and (expanded := text.expandtabs(tab)).isprintable():
+        return expanded
     text = _UNSAFE.sub(_picture, text)
     text = _STRAY_JOINER.sub(HIDDEN_MARK, text)
     text = _TOWER.sub(r"\1", text)

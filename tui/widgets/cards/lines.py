@@ -1,6 +1,6 @@
 """Lines that scroll: drawn for a width once, shown a screenful at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 from textual import events
@@ -9,9 +9,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
-from tui.widgets.cards.text import Line
+from tui.widgets.cards.long import Rows
 
-Draw: TypeAlias = Callable[[int], Sequence[Line]]
+Draw: TypeAlias = Callable[[int], Rows]
 _BAR = 1
 """Columns always left for the scrollbar, so that its coming and going wraps nothing anew."""
 
@@ -30,7 +30,7 @@ class ScrollLines(ScrollView, can_focus=False):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._draw: Draw = lambda _width: ()
-        self._lines: Sequence[Line] = ()
+        self._lines: Rows = ()
         self._drawn_for = 0
 
     @property
@@ -51,7 +51,7 @@ class ScrollLines(ScrollView, can_focus=False):
     def _room(self) -> int:
         return max(1, self.outer_size.width - self.styles.gutter.width - _BAR)
 
-    def _drawn(self, width: int) -> Sequence[Line]:
+    def _drawn(self, width: int) -> Rows:
         if width != self._drawn_for:
             self._lines, self._drawn_for = self._draw(width), width
         return self._lines

@@ -1,8 +1,4 @@
-"""Text of a card as lines that fit: prose under labels, code in a frame, diffs.
-
-Lines are plain data and only become something to draw when they come into sight: a diff may have
-thousands of them.
-"""
+"""Text of a card as lines that fit, which are plain data: prose under labels, remarks, columns."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,8 +23,6 @@ _WARNS: Final = re.compile(
     r"|outside\s+(?:a|the|any)\s+sandbox|^\s*(?:warning|careful|notice|not applied|!)",
     re.IGNORECASE,
 )
-_SIGNS: Final = {"+": "$success", "-": "$error", "@": "$primary", " ": "", "\\": QUIET}
-"""By a row's first letter; any other row names a file."""
 _LABEL: Final = 12
 """Columns of the labels at the left of a wide card."""
 _WIDE: Final = 56
@@ -165,33 +159,7 @@ def _beside(title: str, body: str, width: int) -> Iterator[Line]:
             label = ""
 
 
-# --- code and diffs ------------------------------------------------------------------------------
-
-
-def framed(text: str, width: int, title: str) -> list[Line]:
-    """Text letter by letter in a frame of its own; `↩` marks a line that goes on below."""
-    room = max(2, width - 4)
-    rule = "─" * max(0, width - width_of(title) - 5)
-    lines = [line(f"┌─ {title} {rule}┐", QUIET)]
-    for row in sanitise(text).split("\n"):
-        pieces = folded(row, room)
-        for number, piece in enumerate(pieces, 1):
-            edge = " │" if number == len(pieces) else "↩│"
-            pad = " " * (room - width_of(piece))
-            lines.append(Line((("│ ", QUIET), (piece, "bold"), (pad + edge, QUIET))))
-    return [*lines, line(f"└{'─' * max(0, width - 2)}┘", QUIET)]
-
-
-def diff(text: str, width: int) -> list[Line]:
-    """A unified diff: the signs stay, colour only repeats them."""
-    lines: list[Line] = []
-    for row in sanitise(text).split("\n"):
-        style = "bold" if row.startswith(("+++", "---")) else _SIGNS.get(row[:1], "bold")
-        pieces = folded(row, width - 2)
-        lines.append(Line(((pieces[0], style),)))
-        if len(pieces) > 1:
-            lines += (Line((("↳ ", QUIET), (piece, style))) for piece in pieces[1:])
-    return lines
+# --- remarks -------------------------------------------------------------------------------------
 
 
 def remarks(detail: str, width: int) -> tuple[list[Line], list[Line]]:
