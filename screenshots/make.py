@@ -1,8 +1,8 @@
 """Make the pictures of the documentation: the real program, driven by its keys.
 
 Its models are small servers on this machine that answer what they are told to; the first-run
-picture is answered by the embedded model. Run it with `make screenshots`, or with
-`make screenshots ARGS=coding` those of the coding desk.
+picture is answered by the embedded model. Run it with `make screenshots`;
+`make screenshots ARGS=coding` makes only those of the coding desk.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ async def busy_day() -> None:
             await ask(app, pilot, "/sum @CHANGELOG.md ")
             await until(pilot, lambda: any(t.streamed for t in app.chat.deck.main.tasks))
             await picture(app, pilot, "chat")
-            await ask(app, pilot, "Make it idempotent.")
+            await ask(app, pilot, "What does a unique key on the outbox change?")
             await until(pilot, answered(app, 2))
             await picture(app, pilot, "chat-fallback")
             await _other_looks(app, pilot)
