@@ -284,13 +284,14 @@ class Lane:
         self, waiting: Waiting, decision: intent.Decision, work: Work, task: SpawnTask
     ) -> None:
         """Have it done in a session of its own."""
-        candidates = self.services.candidates(_ask(waiting, work))
+        ask = _ask(waiting, work, programs=work == "code")
+        candidates = self.services.candidates(ask)
         await self.services.say(self._session, self._route(waiting, decision, candidates))
         await self._spawn(task)
 
     def _can_write(self, waiting: Waiting) -> bool:
-        """Whether the first who would write the code can call tools, and so change files."""
-        candidates = self.services.candidates(_ask(waiting, "code"))
+        """Whether the first who would write the code can change files."""
+        candidates = self.services.candidates(_ask(waiting, "code", programs=True))
         first = next((one for one in candidates if not one.passed_over), None)
         return first is not None and self.services.dispatcher.can_write(first)
 
@@ -319,7 +320,7 @@ HISTORY_MESSAGES = 160
 them go in, and a summary stands for what came before."""
 
 
-def _ask(waiting: Waiting, work: Work) -> Ask:
+def _ask(waiting: Waiting, work: Work, *, programs: bool = False) -> Ask:
     prompt = waiting.prompt
     return Ask(
         work=work,
@@ -329,4 +330,5 @@ def _ask(waiting: Waiting, work: Work) -> Ask:
         private=prompt.private,
         emergency=prompt.emergency,
         confirmed=waiting.confirmed,
+        programs=programs,
     )

@@ -282,7 +282,7 @@ def _pinned(config: Config, ask: Ask) -> list[Row]:
         raise Refusal(f"Background work never runs on {ask.tier}; pin it to T2 or T4.")
     rows = [row for row in config.ladder() if ask.tier in (None, row[0])]
     if ask.model is not None:
-        rows = [row for row in rows if ask.model in (str(row[1]), row[1].model)]
+        rows = [row for row in rows if ask.model in _names(row[1])]
         if ask.work == "background":
             rows = [row for row in rows if row[0] in BACKGROUND]
     if ask.private:
@@ -290,6 +290,12 @@ def _pinned(config: Config, ask: Ask) -> list[Row]:
     if not rows:
         raise Refusal(_no_pin(config, ask))
     return rows
+
+
+def _names(ref: ModelRef) -> tuple[str, ...]:
+    """What a model may be called. A program needs no model's name, as in the configuration."""
+    program = (ref.account,) if program_of(ref.account) else ()
+    return (str(ref), ref.model, *program)
 
 
 def _no_pin(config: Config, ask: Ask) -> str:

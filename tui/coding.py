@@ -201,7 +201,8 @@ class CodeFollower:
                 result.estimate = event.estimate
                 result.tier, result.model = event.tier, event.model
             case PlanCompared():
-                result.alternatives.append(event)
+                result.alternatives.append(event)  # as they come
+                result.alternatives.sort(key=lambda other: other.number)
             case ChangesReady():
                 result.text, result.files = event.text, _files(event)
             case ChangeSettled():

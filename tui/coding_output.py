@@ -68,7 +68,7 @@ class TextTeller(Teller):
         self._ends = ""
         self._reply = ""
         self._length = 0
-        self._by = ""
+        self._by = self._why = ""
         self._told_by = ""
         self._sketches: list[PlanCompared] = []
         self._notes: set[str] = set()
@@ -87,13 +87,13 @@ class TextTeller(Teller):
         self._named(f"{event.tier} · {event.model}", event.why)
 
     def _named(self, by: str, why: str) -> None:
-        self._by = f"— {by}" + (f" · {why}" if why else "")
+        self._by, self._why = by, f" · {why}" if why else ""
 
     def _tell_by(self) -> None:
         """Not before the first word: until then another model may step in."""
         if self._by != self._told_by:
             self._told_by = self._by
-            self._remark(self._by)
+            self._remark(f"— {self._by}{self._why}")
 
     def text(self, event: TextDelta) -> None:
         if event.reply != self._reply:
@@ -138,7 +138,7 @@ class TextTeller(Teller):
         by = "as edited" if event.origin == "edited" else by
         self._remark(f"\n— the plan {by}".rstrip())
         say(event.text.rstrip())
-        for sketch in self._sketches:
+        for sketch in sorted(self._sketches, key=lambda sketch: sketch.number):
             self._sketched(sketch)
         self._sketches.clear()
 
@@ -226,6 +226,8 @@ def _next_steps(result: Result) -> Iterator[str]:
         )
     elif result.unsettled:
         yield f"Your files are as they were. Apply, keep or discard it: {there}"
+    elif result.state == "done" and not result.files:
+        yield "No file was changed."
     elif result.files and result.branch:
         yield f"Kept for you to merge: git merge {result.branch}"
     elif result.files and result.workspace:

@@ -65,8 +65,8 @@ def beforehand(asked: ApprovalAsked, wishes: Wishes, result: Result) -> Decision
     """What the command line says to it. Only finished work is applied unasked, and only once."""
     if asked.kind == "plan" and wishes.yes_plan:
         return Decision("approve")
-    if asked.kind == "command" and wishes.yes_commands:
-        return Decision("approve")
+    if asked.kind == "command" and wishes.yes_commands and result.task:
+        return Decision("approve")  # in the chat, without a session, it would run in their folder
     if asked.kind == "changes" and wishes.settle and not result.conflicts:
         whole = wishes.settle == "keep" or result.state == "done"
         return Decision(wishes.settle) if whole else None
@@ -87,7 +87,9 @@ def without_anybody(asked: ApprovalAsked) -> Decision | None:
 
 
 def somebody() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    """Whether there is a terminal to ask on."""
+    # Each is None where it was closed: butler code … <&-
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))  # pyright: ignore[reportUnnecessaryComparison]
 
 
 async def by_hand(asked: ApprovalAsked, result: Result) -> Decision | None:

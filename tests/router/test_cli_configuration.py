@@ -242,6 +242,13 @@ def test_a_coding_session_is_handed_to_it_first(llmock_service: Llmock) -> None:
     assert claude.passed_over == "not cheaper, cheaper-only", "its price is not known"
 
 
+def test_a_pin_to_it_needs_no_name_of_a_model(llmock_service: Llmock) -> None:
+    config = with_claude(llmock_service)
+    ask = Ask(work="code", model="cli:claude", programs=True)
+    (only,) = candidates(shipped(), config, ask, facts(config))
+    assert (only.account, only.model) == ("cli:claude", "default")
+
+
 def test_a_private_coding_session_is_not(llmock_service: Llmock) -> None:
     config = with_claude(llmock_service)
     ask = Ask(work="code", programs=True, private=True)

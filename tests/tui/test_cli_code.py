@@ -14,12 +14,13 @@ import pytest
 from router.engine import Engine
 from router.loading import load
 from store.events import ApprovalAsked, PlanCompared
+from tests.router.coding.test_cli_agents_desk import INIT, RESULT, environment
 from tests.router.coding.test_desk import PLAN, call, script_plan
 from tests.router.house import CODEX, FLASH, LOCAL, OPUS, SONNET, asked_of, reply
 from tests.servers.llmock import Llmock
 from tests.tui.command_line import CommandLine
-from tui.coding import Result
-from tui.coding_questions import chosen, options
+from tui.coding import File, Result
+from tui.coding_questions import Decision, Wishes, beforehand, chosen, options
 from tui.exits import Exit
 
 SECRET = "Is ghp_" + "a1B2" * 9 + " valid?"
@@ -238,6 +239,21 @@ def test_a_copy_is_kept_in_its_folder(butler: CommandLine, llmock_service: Llmoc
     assert found is not None, done.err
     assert (Path(found[1]) / "new.txt").read_text() == "1\n"
     assert list(empty.iterdir()) == []
+
+
+def test_a_program_on_the_path_can_be_pinned(butler: CommandLine, llmock_service: Llmock) -> None:
+    butler.configure(
+        configuration(llmock_service).replace('T1 = ["', 'T1 = ["cli:claude", "')
+        + '\n[accounts."cli:claude"]\nwire = "cli"\n'
+    )
+    wrote = {"write": {"path": "sum.py", "text": "print(1 + 2)\n"}}
+    played = environment(butler.home, INIT, wrote, {"say": RESULT})
+    for name, value in played.items():
+        butler.setenv(name, value)
+    done = butler("code", "--no-plan", "--model", "cli:claude", "--apply", "fix the sum")
+    assert done.code == Exit.DONE, done.err
+    assert theirs(butler) == "print(1 + 2)\n"
+    assert llmock_service.requests() == [], "no model was asked"
 
 
 def test_a_question_of_the_model_is_left_to_it_where_nobody_can_be_asked(
@@ -515,3 +531,19 @@ def test_an_option_of_the_model_is_only_ever_an_answer() -> None:
     assert [one.key for one in offered] == ["1", "2", "later"]
     found = [chosen(said, offered, exactly=True) for said in ("1", "Nowhere", "no", "l")]
     assert [one and one.choice for one in found] == ["view", "nowhere", None, None]
+
+
+def test_commands_are_approved_beforehand_in_a_workspace_only() -> None:
+    """Where the chat answers by itself, a command would run in the user's own folder."""
+    wishes = Wishes(yes_commands=True)
+    command = asked("command", "approve", "reject")
+    assert beforehand(command, wishes, Result(session="1")) is None
+    assert beforehand(command, wishes, Result(session="1", task="2")) == Decision("approve")
+
+
+def test_what_conflicts_is_not_applied_again_and_again() -> None:
+    result = Result(session="1", task="2", state="done")
+    changes, wishes = asked("changes", "apply", "keep", "discard"), Wishes(settle="apply")
+    assert beforehand(changes, wishes, result) == Decision("apply")
+    result.files = [File(path="a", change="edit", added=1, removed=1, settled="conflict")]
+    assert beforehand(changes, wishes, result) is None

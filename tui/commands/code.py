@@ -224,7 +224,7 @@ class _Coding:
 
     async def _by_hand(self, engine: Engine, follower: CodeFollower, asked: ApprovalAsked) -> None:
         """Ask again for as long as what is answered can't be done."""
-        if asked.kind == "plan" and not self._teller.shows_plans:
+        if asked.kind == "plan" and not (self._teller.shows_plans and sys.stdout.isatty()):
             remark(asked.shown)
         if asked.kind == "changes" and follower.result.error:
             remark(f"butler: {follower.result.error}")
