@@ -10,6 +10,10 @@ from router.context import CONTINUE
 
 Body: TypeAlias = dict[str, Any]
 
+_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls")
+"""It can't call any, and the list of them alone is longer than what it can read."""
+_READ: Final = 4_000
+"""Characters of a question."""
 _SYSTEM: Final = "You are a helpful assistant."
 """What it was trained with."""
 
@@ -20,14 +24,29 @@ def played(account: str, body: Body) -> Body:
     asked = [turn for turn in body[turns] if turn["role"] != "system"]
     asked = asked[-3:-1] if len(asked) > 2 and _says(asked[-1], CONTINUE) else asked[-1:]
     changed: Body = {**body, "temperature": 0}
+    for name in _TOOLS:
+        changed.pop(name, None)
     if account == "messages":
         changed["system"] = _SYSTEM
     elif account == "responses":
         changed["instructions"] = _SYSTEM
     else:
         asked = [{"role": "system", "content": _SYSTEM}, *asked]
-    changed[turns] = asked
+    changed[turns] = [_short(turn) for turn in asked]
     return changed
+
+
+def _short(turn: Body) -> Body:
+    """As much of a long one as the small model can read."""
+    content = turn["content"]
+    if isinstance(content, str):
+        return {**turn, "content": content[:_READ]}
+    blocks: list[Body] = content
+    return {**turn, "content": [_cut(block) for block in blocks]}
+
+
+def _cut(block: Body) -> Body:
+    return {**block, "text": block["text"][:_READ]} if "text" in block else block
 
 
 def _says(turn: Body, text: str) -> bool:

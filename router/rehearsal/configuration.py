@@ -12,14 +12,18 @@ from router.config import (
     Sessions,
     Wire,
 )
+from router.rehearsal import coding
 from store.events import Tier, Window
 
-WINDOW: Final = 90
+WINDOW: Final = 120
 """Seconds in which the budget's requests count."""
-REQUESTS: Final = 8
+REQUESTS: Final = 8 + coding.REQUESTS
 _OUTPUT: Final = 64
 """Tokens of an answer: short, so that the next band is never far."""
 CONTEXT: Final = 2048
+"""Tokens that the small model reads."""
+_CONTEXT: Final = 32_000
+"""Tokens that its parts are said to read: planning needs some room."""
 _LOCAL_CONTEXT: Final = 384
 """Tokens of T4, which reads its conversation anew: a long one would keep the audience waiting."""
 
@@ -71,4 +75,4 @@ def _settings(tier: Tier) -> ModelSettings:
         return ModelSettings(label="SmolLM2 135M", max_output=_OUTPUT, context=_LOCAL_CONTEXT)
     _, _, given, taken = _CAST[tier]
     price = Price(input=given, output=taken)
-    return ModelSettings(context=CONTEXT, max_output=_OUTPUT, price=price, tools=False)
+    return ModelSettings(context=_CONTEXT, max_output=_OUTPUT, price=price, tools=True)

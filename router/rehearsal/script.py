@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from router.rehearsal import coding
 from router.view import House
 from store.events import Tier
 
@@ -20,8 +21,10 @@ class Step(msgspec.Struct, frozen=True):
     """Pins who answers, for this prompt."""
 
 
+FIRST: Final = Step("What is the capital of France?")
+CODING: Final = Step(coding.TASK)
+"""Planned, compared, approved, written, tested and applied while there is room for it all."""
 CLIMB: Final = (
-    Step("What is the capital of France?"),
     Step("What does a compiler do?", tier="T1"),
     Step(
         "Summarize in one sentence: The release moves from Monday to Thursday. Anna checks the "
@@ -43,6 +46,8 @@ LOCAL: Final = (
 )
 BACK: Final = (Step("What is the capital of Japan?"),)
 
+_READING: Final = 0.6
+"""How much of the pace a card is left for reading."""
 _ROOM: Final = 65.0
 """Per cent of usage that leave room for a request more below 80."""
 
@@ -54,7 +59,16 @@ class Player(Protocol):
     def house(self) -> House: ...
 
     async def play(self, step: Step) -> None:
-        """Send a prompt, and wait until it is answered or has failed."""
+        """Send a prompt, and wait until it is answered, has failed, or something is asked."""
+        ...
+
+    @property
+    def asked(self) -> bool:
+        """Whether the house asks the user something."""
+        ...
+
+    async def agree(self) -> None:
+        """Say yes to what it asks, and wait until that is done or it asks something else."""
         ...
 
     async def until(self, seen: Callable[[House], bool]) -> None:
@@ -70,6 +84,8 @@ async def perform(player: Player, pace: float) -> None:
         pace: seconds from one prompt to the next, of which at least a fifth is left for reading
             the answer. What takes longer than that takes longer.
     """
+    await _play(player, FIRST, pace)
+    await _code(player, pace)
     for step in CLIMB:
         if player.house.band == "local-only":
             break
@@ -79,6 +95,14 @@ async def perform(player: Player, pace: float) -> None:
     await player.until(_recovered)
     for step in BACK:
         await _play(player, step, pace)
+
+
+async def _code(player: Player, pace: float) -> None:
+    await player.play(CODING)
+    while player.asked:
+        await asyncio.sleep(pace * _READING)
+        await player.agree()
+    await asyncio.sleep(pace / 5)
 
 
 def _recovered(house: House) -> bool:

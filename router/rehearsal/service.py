@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from router.providers.base import Failure
+from router.rehearsal import coding, wires
 from router.rehearsal.acting import Body, played
 from router.rehearsal.conditions import Act, Conditions
+from router.rehearsal.wires import Answer
 
 if TYPE_CHECKING:
     import httpx
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _CUT_AFTER: Final = 14
 """Pieces of text before the connection goes."""
+_STROKE: Final = 0.03
 _LARGEST: Final = 1 << 22
 """Bytes of a request."""
 _TEXT: Final = (b'"text_delta"', b'"response.output_text.delta"', b'"delta":{"content":"')
@@ -62,11 +65,18 @@ class Service:
     Args:
         model: waits for the model and tells where it is.
         conditions: what happens to each request.
+        stroke: seconds between two pieces of an answer that was written beforehand.
     """
 
-    def __init__(self, model: Callable[[], Awaitable[Upstream]], conditions: Conditions) -> None:
+    def __init__(
+        self,
+        model: Callable[[], Awaitable[Upstream]],
+        conditions: Conditions,
+        stroke: float = _STROKE,
+    ) -> None:
         self._model = model
         self._conditions = conditions
+        self._stroke = stroke
         self._visits: set[asyncio.Task[None]] = set()
         self.url = ""
 
@@ -102,6 +112,10 @@ class Service:
     async def _answer(self, request: _Request, writer: asyncio.StreamWriter) -> None:
         asked = request.method == "POST"
         body = msgspec.json.decode(request.body, type=Body) if asked else {}
+        written = coding.answer(request.account, body) if asked else None
+        if written is not None:  # no failure is due here: the story of the limits goes on after it
+            await self._recite(request.account, body, written, writer)
+            return
         act = self._conditions.act(str(body.get("model", ""))) if asked else Act()
         if act.fault == "overloaded":
             await _say(writer, 529, _OVERLOADED)
@@ -113,6 +127,17 @@ class Service:
             await _say(writer, 503, {"type": "error", "error": error})
             return
         await self._relay(request, body, act, upstream, writer)
+
+    async def _recite(
+        self, account: str, body: Body, answer: Answer, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(_head(200, {"content-type": "text/event-stream"}))
+        for event in wires.events(account, body, answer):
+            writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+            await writer.drain()
+            await asyncio.sleep(self._stroke)
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
 
     async def _relay(
         self,

@@ -17,6 +17,7 @@ from router.places import HOME, Places
 from router.providers.base import Missing
 from router.providers.embedded.process import Child, Orders
 from router.providers.embedded.weights import SMOLLM2, find_gguf
+from router.rehearsal import coding
 from router.rehearsal.conditions import Conditions
 from router.rehearsal.configuration import CONTEXT, WINDOW, configuration
 from router.rehearsal.service import Service, Upstream
@@ -65,8 +66,9 @@ async def staged(data: Path, ui: Ui | None = None) -> AsyncGenerator[Rehearsal]:
     with TemporaryDirectory(prefix="butler-rehearsal-") as folder:
         home = Path(folder)
         places = Places.find({HOME: folder})
-        workspace = home / "workspace"
+        workspace = home / "pages"
         workspace.mkdir()
+        coding.lay_out(workspace)
         async with _playing(gguf, places.state / "rehearsal.log") as service:
             local = Account(wire="embedded", gguf=str(gguf), context=CONTEXT)
             config = configuration(service.url, local)

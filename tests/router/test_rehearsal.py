@@ -1,6 +1,7 @@
 """The rehearsal: its script leads through every band and back, and nothing of it stays."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -10,20 +11,30 @@ from pathlib import Path
 import psutil
 import pytest
 
+from router.asking import Prompt
 from router.config import Account
 from router.context import CONTINUE
 from router.providers import Connection, open_model
 from router.providers.base import Done, Message, Overloaded, Request, Text, TextPart
-from router.rehearsal import Step, configuration, perform, sheltered, staged
+from router.rehearsal import Step, coding, configuration, perform, sheltered, staged
 from router.rehearsal.conditions import FAULTS, USED, Conditions
+from router.rehearsal.script import CODING
 from router.rehearsal.service import Service, Upstream
 from router.view import House, View
-from store.events import BandChanged, ModelSwitched, ReplyFailed, ReplyStarted
+from store.events import (
+    ApprovalAsked,
+    BandChanged,
+    ModelSwitched,
+    PlanCompared,
+    ReplyFailed,
+    ReplyStarted,
+    ToolReturned,
+)
 from tests.router.house import House as Keyboard
 from tests.router.house import open_house
 from tests.servers.llmock import Llmock
 
-SECONDS = 8
+SECONDS = 12
 """Of the budget's window and of the subscription's."""
 
 
@@ -32,19 +43,45 @@ class Player:
 
     def __init__(self, keyboard: Keyboard) -> None:
         self._keyboard = keyboard
+        self.agreed: list[str] = []
 
     @property
     def house(self) -> House:
         return self._keyboard.view.house
 
+    @property
+    def asked(self) -> bool:
+        return bool(self._approvals())
+
+    def _approvals(self) -> list[ApprovalAsked]:
+        children = self._keyboard.children.values()
+        return [asked for view in children for asked in view.approvals]
+
     async def play(self, step: Step) -> None:
-        await self._keyboard.say(step.text, tier=step.tier)
+        if step is not CODING:
+            await self._keyboard.say(step.text, tier=step.tier)
+            return
+        await self._keyboard.engine.submit(self._keyboard.session, Prompt(text=step.text))
+        await self._keyboard.until(lambda view: self.asked or _ended(view))
+
+    async def agree(self) -> None:
+        asked = self._approvals()[0]
+        self.agreed.append(asked.kind)
+        choice = "apply" if asked.kind == "changes" else "approve"
+        await self._keyboard.engine.decide(asked.approval, choice)
+        await self._keyboard.until(
+            lambda view: asked not in self._approvals() and (self.asked or _ended(view))
+        )
 
     async def until(self, seen: Callable[[House], bool]) -> None:
         def shows(view: View) -> bool:
             return seen(view.house)
 
         await self._keyboard.until(shows)
+
+
+def _ended(view: View) -> bool:
+    return bool(view.tasks) and all(task.ended_at for task in view.tasks)
 
 
 def llmock_plays(server: Llmock) -> Upstream:
@@ -60,7 +97,7 @@ async def service(
     async def model() -> Upstream:
         return llmock_plays(server)
 
-    async with Service(model, conditions) as running:
+    async with Service(model, conditions, stroke=0) as running:
         yield running, conditions
 
 
@@ -80,8 +117,13 @@ async def test_the_script_leads_through_every_band_and_back(
     local = Account(wire="openai-chat", base_url=llmock_service.base_url("openai-chat"), key="none")
     async with service(llmock_service) as (running, conditions):
         config = configuration(running.url, local, f"{SECONDS}s")
-        async with open_house(config, tmp_path) as keyboard:
-            await perform(Player(keyboard), pace=0.2)
+        project = tmp_path / "pages"
+        project.mkdir()
+        coding.lay_out(project)
+        environ = {"PATH": os.environ["PATH"]}
+        async with open_house(config, tmp_path, environ, workspace=project) as keyboard:
+            player = Player(keyboard)
+            await perform(player, pace=0.2)
             view, events = keyboard.view, [entry.event for entry in keyboard.entries]
 
     bands = [event.after for event in events if isinstance(event, BandChanged)]
@@ -94,6 +136,18 @@ async def test_the_script_leads_through_every_band_and_back(
         "local-only",
     ]
     assert view.house.band == "normal"
+
+    assert player.agreed == ["plan", "command", "changes"]
+    assert {e.title for e in events if isinstance(e, PlanCompared)} == {
+        "Use math.ceil",
+        "Use divmod",
+    }
+    ran = [e.text for e in events if isinstance(e, ToolReturned)][-1]
+    assert "Exit code 0" in ran
+    assert "OK" in ran
+    assert "-(-items // size)" in (project / "pages.py").read_text()
+    announced = next(str(m.text) for m in view.messages if m.role == "announcement")
+    assert "All tests pass." in announced
 
     assert {fault for _, fault in conditions.happened} == {"", *FAULTS.values()}
     answered = [event for event in events if isinstance(event, ReplyStarted)]

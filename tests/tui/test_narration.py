@@ -1,9 +1,10 @@
 """What the rehearsal says there is to see."""
 
 import pytest
+from msgspec.structs import replace
 
 from router.rehearsal import REQUESTS, WINDOW
-from router.view import House, LongText, Message, Seam, View
+from router.view import House, LongText, Message, Seam, Task, View
 from store.events import Band
 from tui.rehearsal.narration import LOADING, Narrator
 
@@ -49,6 +50,27 @@ def test_on_the_way_down_it_speaks_of_recovery() -> None:
 def test_the_wait_in_local_only_counts_the_services_requests_and_not_the_local_models() -> None:
     answers = (answer("T0", ago=WINDOW - 30), answer("T2", ago=10), answer("T4", ago=0))
     assert "stops counting in 30 s" in Narrator().lines(view("local-only", *answers), NOW)[0]
+
+
+def coding(state: str, **more: object) -> Task:
+    return Task(session="c", kind="code", title="t", state=state, started_at=NOW, **more)
+
+
+def test_a_coding_task_is_told_from_the_plan_to_its_end() -> None:
+    narrator = Narrator()
+    before = view("normal", answer("T0", ago=5))
+
+    def told(task: Task, asked: str = "") -> str:
+        return narrator.lines(replace(before, tasks=(task,)), NOW, asked)[1]
+
+    assert "plans" in told(coding("running"))
+    assert "alt+a approves the plan" in told(coding("waiting"), "plan")
+    assert "works in a copy" in told(coding("running"))
+    assert "Nothing runs unasked" in told(coding("waiting"), "command")
+    assert "alt+a applies the changes" in told(coding("waiting"), "changes")
+    assert "has ended" in told(coding("done", ended_at=NOW))
+    later = replace(before, messages=(answer("T2", ago=-1),), tasks=(coding("done", ended_at=NOW),))
+    assert narrator.lines(later, NOW)[1].startswith("T2 answers")
 
 
 def test_failovers_are_pointed_out() -> None:

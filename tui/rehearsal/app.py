@@ -8,7 +8,7 @@ from tui.app import ButlerApp
 from tui.drafts import Draft
 from tui.options import Options
 from tui.rehearsal.screen import ENDED, YOURS, RehearsalScreen
-from tui.rehearsal.typist import Typist
+from tui.rehearsal.typist import PACE, Typist
 from tui.watched import watched
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class RehearsalApp(ButlerApp):
     """Types for the user until a key is pressed."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, pace: float = PACE) -> None:
         super().__init__(options)
+        self._typing_pace = pace
         self.chat: RehearsalScreen = RehearsalScreen(
             self.live, self.drafts, self.actions, self.chat.next_pins
         )
@@ -29,7 +30,7 @@ class RehearsalApp(ButlerApp):
         self._typing = watched(self._perform(), "typing", self.crash)
 
     async def _perform(self) -> None:
-        await Typist(self.chat).perform()
+        await Typist(self.chat, self._typing_pace).perform()
         self._typing = None
         self.chat.hint.mark(*ENDED)
 

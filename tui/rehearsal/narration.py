@@ -20,6 +20,15 @@ FALLING: Final[dict[Band, str]] = {
     "cheaper-only": "The subscription's window has reset as well: usage goes down.",
     "background-only": "The first requests no longer count. The subscription is still nearly full.",
 }
+PLANS: Final = "The orchestrator looks at the project and plans; others sketch how they would."
+WRITES: Final = "The specialist works in a copy of the project. alt+2 shows each of its steps."
+ENDED: Final = "The coding session has ended. Its line in the chat says what it took."
+ASKED: Final[dict[str, str]] = {
+    "plan": "A plan, below it the alternatives, and what each would cost. alt+a approves the plan.",
+    "command": "The specialist wants to run the tests. Nothing runs unasked: alt+a allows it once.",
+    "changes": "Your files are as they were. alt+a applies the changes; Tab, then v, shows them.",
+}
+"""By the kind of the card."""
 _RECENT: Final = 3_000
 """Milliseconds until a gauge has surely followed."""
 LOADING: Final = "The local model is being loaded: it plays every tier here."
@@ -31,19 +40,40 @@ class Narrator:
     def __init__(self) -> None:
         self._spent = False
         """Whether the house has been local-only: from then on it recovers."""
+        self._planned: set[str] = set()
+        """Coding sessions whose plan has been shown."""
 
-    def lines(self, view: View, now: int) -> tuple[str, str]:
+    def lines(self, view: View, now: int, asked: str = "") -> tuple[str, str]:
+        """
+        Args:
+            asked: the kind of the card that is shown.
+        """
         self._spent = self._spent or view.house.band == "local-only"
         answers = [message for message in view.messages if message.role == "butler"]
         if not answers:
             return LOADING, ""
-        return self._of_band(view.house, answers, now), _of_answer(answers[-1], view.house)
+        coding = self._of_coding(view, asked, answers[-1])
+        second = coding or _of_answer(answers[-1], view.house)
+        return self._of_band(view.house, answers, now), second
 
     def _of_band(self, house: House, answers: list[Message], now: int) -> str:
         said = RISING[house.band]
         if house.band == "local-only":
             return said + _wait(answers, now)
         return FALLING[house.band] if self._spent else said
+
+    def _of_coding(self, view: View, asked: str, answer: Message) -> str:
+        """What there is to see of the latest coding task; empty once the chat has gone on."""
+        task = next((task for task in reversed(view.tasks) if task.kind == "code"), None)
+        if task is None or task.started_at < answer.at:
+            return ""
+        if asked == "plan":
+            self._planned.add(task.session)
+        if asked:
+            return ASKED.get(asked, "")
+        if task.ended_at:
+            return ENDED
+        return WRITES if task.session in self._planned else PLANS
 
 
 def _wait(answers: list[Message], now: int) -> str:

@@ -57,18 +57,19 @@ class Narration(Part):
 
     def __init__(self) -> None:
         super().__init__(id="narration")
-        self.border_subtitle = "Rehearsal: one small local model plays every tier"
+        self.border_subtitle = "A small local model plays every tier; code is written beforehand"
         self._narrator = Narrator()
         self._view: View | None = None
+        self._asked = ""
 
-    def show(self, view: View) -> None:
-        self._view = view
+    def show(self, view: View, asked: str) -> None:
+        self._view, self._asked = view, asked
         self.changed()
 
     def draw(self, width: int, now: int) -> Content:
         if self._view is None:
             return Content("")
-        band, answer = self._narrator.lines(self._view, now)
+        band, answer = self._narrator.lines(self._view, now, self._asked)
         lines = [Content.styled(band, "bold"), Content.styled(answer, QUIET)]
         return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
 
@@ -90,7 +91,8 @@ class RehearsalScreen(ChatScreen):
 
     def paint(self) -> None:
         super().paint()
-        self.narration.show(self.deck.main)
+        asking = self.deck.asking(self.active)
+        self.narration.show(self.deck.main, asking[0].asked.kind if asking else "")
         self.painted.set()
 
     def tell_time(self, now: int) -> None:

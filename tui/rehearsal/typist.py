@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -19,14 +20,17 @@ _STROKES: Final = 40
 """Of a prompt, however long it is."""
 PACE: Final = 8.0
 """Seconds from one prompt to the next, if the answer takes no longer."""
+_AGAIN: Final = 2.0
+"""Seconds until a key is pressed again that had no effect."""
 _BUSY: Final = frozenset({"queued", "waiting", "streaming"})
 
 
 class Typist:
     """A `Player` for the script, on the screen."""
 
-    def __init__(self, screen: "RehearsalScreen") -> None:
+    def __init__(self, screen: "RehearsalScreen", pace: float = PACE) -> None:
         self._screen = screen
+        self._pace = pace
 
     @property
     def house(self) -> House:
@@ -34,7 +38,7 @@ class Typist:
 
     async def perform(self) -> None:
         await self._screen.live.ready()
-        await perform(self, PACE)
+        await perform(self, self._pace)
 
     async def play(self, step: Step) -> None:
         screen = self._screen
@@ -44,7 +48,30 @@ class Typist:
         screen.next_pins = replace(pins, tier=step.tier)
         screen.send_prompt()
         screen.next_pins = pins
-        await self._seen(lambda view: _prompts(view) > before and not _busy(view))
+        await self._seen(lambda view: _prompts(view) > before and self._rests(view))
+
+    @property
+    def asked(self) -> bool:
+        return bool(self._approvals())
+
+    async def agree(self) -> None:
+        """As alt+a does."""
+        first = self._approvals()[0]
+        while first in self._approvals():
+            self._screen.action_decide(agree=True)
+            # A card that has only just appeared takes no key.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_AGAIN):
+                    await self._seen(lambda _: first not in self._approvals())
+        await self._seen(self._rests)
+
+    def _approvals(self) -> list[str]:
+        deck = self._screen.deck
+        return [asking.asked.approval for asking in deck.asking(self._screen.active)]
+
+    def _rests(self, view: View) -> bool:
+        """Whether it is for the user to go on."""
+        return self.asked or not _busy(view)
 
     async def until(self, seen: Callable[[House], bool]) -> None:
         await self._seen(lambda view: seen(view.house))
