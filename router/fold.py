@@ -61,6 +61,10 @@ from store.events import (
 )
 
 E = TypeVar("E", bound=Event)
+DESK: Final[frozenset[type[Event]]] = frozenset(
+    {WorkspaceOpened, PlanProposed, PlanCompared, ChangesReady, ChangeSettled}
+)
+"""Events of a coding session that say what stands apart from its messages."""
 BAND_ORDER: Final[tuple[Band, ...]] = get_args(Band)
 
 
@@ -87,7 +91,7 @@ def fold_all(view: View, entries: Iterable[Entry]) -> View:
 def fold_desk(view: View, entries: Iterable[Entry]) -> View:
     """What a coding session has that stands apart from its messages: workspace, plan, changes."""
     for entry in entries:
-        if type(entry.event) in _DESK:
+        if type(entry.event) in DESK:
             folded = fold(view, entry)
             view = replace(folded, messages=view.messages, earlier=view.earlier)
     return view
@@ -442,7 +446,6 @@ def _change(view: View, message_id: str, change: Callable[[Message], Message]) -
     return replace(view, messages=(*messages[:index], changed, *messages[index + 1 :]))
 
 
-_DESK: Final = frozenset({WorkspaceOpened, PlanProposed, PlanCompared, ChangesReady, ChangeSettled})
 _Step = Callable[[View, Entry, Any], View]
 _SESSION: dict[type[Event], _Step] = {
     SessionStarted: _started,

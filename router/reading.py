@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from router.fold import fold, fold_all, fold_desk, fold_house
+from router.fold import DESK, fold, fold_all, fold_desk, fold_house
 from router.fold_tasks import ENDED
 from router.view import TASKS, House, Task, View
 from store.events import SessionStarted
@@ -47,8 +47,8 @@ def open_view(store: Store, session: str, messages: int = OPENING) -> View:
         now=row.updated_at,
     )
     if row.kind in ("code", "agent") and page.earlier:
-        earlier = store.journal.read(row.id, before=page.start_seq, deltas=False)
-        view = fold_desk(view, earlier)
+        # A long session has thousands of other events.
+        view = fold_desk(view, store.journal.read(row.id, before=page.start_seq, types=DESK))
     events = store.journal.read(row.id, after=page.start_seq - 1, deltas=False)
     view = fold_all(view, events)
     for asked in store.sessions.open_approvals(row.id):

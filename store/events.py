@@ -194,8 +194,8 @@ _KNOWN: Final = frozenset(
 )
 
 
-def tag_of(event: Event) -> str:
-    return str(type(event).__struct_config__.tag)
+def tag_of(event: Event | type[Event]) -> str:
+    return str(event.__struct_config__.tag)
 
 
 def encode(event: Event) -> bytes:

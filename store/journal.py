@@ -1,7 +1,7 @@
 """The journal: append, read, subscribe."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Final, cast
 
@@ -10,7 +10,7 @@ import msgspec
 from store import reading
 from store.backlog import Backlog
 from store.connections import Readers
-from store.events import AnyEvent, Entry, encode
+from store.events import AnyEvent, Entry, Event, encode
 from store.leases import Identity
 from store.lineage import END
 from store.subscription import Subscription
@@ -101,6 +101,7 @@ class Journal:
         before: int | None = None,
         limit: int | None = None,
         deltas: bool = True,
+        types: Collection[type[Event]] | None = None,
     ) -> Iterator[Entry]:
         """Committed entries by number, fetched as they are asked for.
 
@@ -113,10 +114,17 @@ class Journal:
             before: only numbers below this one.
             limit: at most so many.
             deltas: False leaves out the pieces of replies that had ended (before `before`).
+            types: only events of these; the others are not even fetched.
         """
         end = END if before is None else before
         entries = reading.read(
-            self._readers, sessions, house=house, after=after, before=end, deltas=deltas
+            self._readers,
+            sessions,
+            house=house,
+            after=after,
+            before=end,
+            deltas=deltas,
+            types=types,
         )
         return islice(entries, limit)
 

@@ -2,14 +2,14 @@
 
 import heapq
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from operator import attrgetter
 from typing import Final
 
 import msgspec
 
 from store.connections import Readers
-from store.events import Entry, decode
+from store.events import Entry, Event, decode, tag_of
 from store.lineage import Segment, lineage
 
 _PIECE: Final = 512
@@ -37,19 +37,26 @@ def read(
     after: int,
     before: int,
     deltas: bool,
+    types: Collection[type[Event]] | None = None,
 ) -> Iterator[Entry]:
     """Committed entries of some sessions in the order of their numbers."""
     with readers.borrow() as connection:
         segments = [part for name in sessions for part in lineage(connection, name, before)]
     if house:
         segments.append(Segment(None, None, before))
-    streams = [_stream(readers, segment, after, deltas=deltas) for segment in segments]
+    tags = None if types is None else [tag_of(kind) for kind in types]
+    streams = [_stream(readers, segment, after, tags, deltas=deltas) for segment in segments]
     return heapq.merge(*streams, key=attrgetter("seq"))
 
 
-def _stream(readers: Readers, segment: Segment, after: int, *, deltas: bool) -> Iterator[Entry]:
+def _stream(
+    readers: Readers, segment: Segment, after: int, tags: list[str] | None, *, deltas: bool
+) -> Iterator[Entry]:
     with readers.borrow() as connection:
-        clause, replies = ("", []) if deltas else _without_deltas(connection, segment)
+        clause, values = ("", []) if deltas else _without_deltas(connection, segment)
+    if tags is not None:
+        clause += f" AND type IN ({', '.join('?' * len(tags))})"
+        values = [*values, *tags]
     sql = (
         "SELECT seq, at, type, body FROM events "  # noqa: S608
         f"WHERE session IS ? AND seq > ? AND seq < ? {clause} ORDER BY seq LIMIT {_PIECE}"
@@ -57,7 +64,7 @@ def _stream(readers: Readers, segment: Segment, after: int, *, deltas: bool) -> 
     while True:
         with readers.borrow() as connection:
             rows = connection.execute(
-                sql, (segment.session, after, segment.before, *replies)
+                sql, (segment.session, after, segment.before, *values)
             ).fetchall()
         for seq, at, kind, body in rows:
             entry = entry_of(seq, at, segment.shown, kind, body)

@@ -221,6 +221,14 @@ def test_pieces_of_ended_replies_can_be_left_out(store: Store) -> None:
     assert text_of(early) == "a long answer", "it had not ended there"
 
 
+def test_events_of_some_types_can_be_read_alone(store: Store) -> None:
+    write(store, "s", started(), prompt(), reply_started(), delta("Hi", 0), finished())
+    write(store, "s", Note(level="info", text="a note"), finished())
+    read = store.journal.read("s", types={Note, TextDelta}, deltas=False)
+    assert [entry.event for entry in read] == [Note(level="info", text="a note")]
+    assert list(store.journal.read("s", types=())) == []
+
+
 def test_types_of_a_newer_program_are_skipped(store: Store, folder: Path) -> None:
     write(store, "s", started())
     with closing(sqlite3.connect(folder / "butler.db")) as newer, newer:
