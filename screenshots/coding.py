@@ -3,8 +3,10 @@
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
+from router.config import Sessions
 from screenshots import project
 from screenshots.stage import WIDE, Shop, answer, ask, calls, opened_shop, picture, steady, until
 from tui.app import ButlerApp
@@ -20,7 +22,8 @@ async def coding_desk() -> None:
     async with opened_shop() as shop:
         project.lay_out(shop.workspace)
         _rehearse(shop)
-        app = steady(ButlerApp(shop.options(shop.config())))
+        config = replace(shop.config(), sessions=Sessions(parallel=2))
+        app = steady(ButlerApp(shop.options(config)))
         async with app.run_test(size=WIDE) as pilot:
             await until(pilot, lambda: app.live.is_ready)
             await ask(app, pilot, TASK)
@@ -98,6 +101,7 @@ async def _many(app: ButlerApp, pilot: Pilot[int], shop: Shop) -> None:
         ("/code Mend the typo in README.md", "waiting"),
         ("/code Add --dry-run to the worker", "running"),
         ("/sum @spec.md ", "running"),
+        ("/code Write release notes", "queued"),
     ):
         await ask(app, pilot, text)
         await until(pilot, partial(_stands, app, state))
