@@ -14,6 +14,7 @@ from router.context import estimate
 from router.providers.base import (
     BadKey,
     BrokenStream,
+    Chunk,
     Done,
     Failure,
     HeadersReceived,
@@ -58,8 +59,8 @@ _LEASE_MS: Final = 15 * 60_000
 _SHORTEST: Final = 256
 """Tokens below which a lowered output limit makes no useful answer."""
 
-_LONGEST: Final = 64_000_000
-"""Characters of an answer, what is not shown of it included."""
+_LONGEST: Final = 32_000_000
+"""Characters of an answer, what is not shown of it included; calls may count twice."""
 _TOOLS: Final = 512
 """Tokens at most that services add of their own to tell a model how to call tools."""
 
@@ -130,6 +131,7 @@ class _Running:
         self._ended = Ended()
         self._text: list[str] = []
         self._calls = ToolCalls()
+        self._sent = 0
         self._length = attempt.offset
         self._joint = Joint(attempt.partial)
         self._output = attempt.request.max_output_tokens
@@ -185,6 +187,7 @@ class _Running:
         stream = model.stream(request)
         async for chunk in limited(stream, first, limits.silence):
             self._accepted = True
+            self._bound(chunk)
             match chunk:
                 case Text(text=text):
                     self._received += len(text)
@@ -201,9 +204,20 @@ class _Running:
                     self._unseen += characters
                 case ToolCallReady(call=call):
                     self._calls.take(call)
-            if self._received + self._reasoned + self._unseen > _LONGEST:
-                raise BrokenStream("sent more than any answer has, and did not stop")
         self._finished(request)
+
+    def _bound(self, chunk: Chunk) -> None:
+        match chunk:
+            case Text(text=text) | Reasoning(text=text):
+                self._sent += len(text)
+            case Progress(characters=characters):
+                self._sent += characters
+            case ToolCallReady(call=call):
+                self._sent += len(call.arguments)
+            case _:
+                return
+        if self._sent > _LONGEST:
+            raise BrokenStream("sent more than any answer holds, and did not stop")
 
     def _finished(self, request: Request) -> None:
         if not self._ended.stop_reason:

@@ -8,6 +8,7 @@ import msgspec
 from router.asking import EngineError, SpawnTask
 from router.clock import now_ms
 from router.coding.contract import Stop, ToolsOfferedAndRun
+from router.delegating import title_of
 from router.dispatch import Acted
 from router.policy import span
 from router.providers.base import Tool, ToolCallPart
@@ -68,6 +69,8 @@ CHAT_TOOLS: Final = (
 )
 
 
+_SPAWNED: Final = 8
+"""Sessions that one answer may start: each of them costs."""
 _NAMED: Final = 20
 """Agents that the orchestrator is told of; the others it can still be told to use."""
 
@@ -108,6 +111,7 @@ class ChatTools:
         self._reply = reply
         self._private = private
         self._agents = agents or {}
+        self._spawned_already = 0
 
     @property
     def offered(self) -> tuple[Tool, ...]:
@@ -133,16 +137,20 @@ class ChatTools:
             asked = msgspec.json.decode(call.arguments or "{}", type=_SpawnArguments)
         except msgspec.MsgspecError as error:
             return Acted(f"Those arguments don't fit: {error}", failed=True)
+        if self._spawned_already == _SPAWNED:
+            told = f"An answer may start at most {_SPAWNED} sessions; ask the user before more."
+            return Acted(told, failed=True)
         try:
             child = await self._spawn(self._task(asked))
         except EngineError as error:
             return Acted(str(error), failed=True)
+        self._spawned_already += 1
         return Acted(f"Spawned as {child[:8]}; its result will be announced.")
 
     def _task(self, asked: _SpawnArguments) -> SpawnTask:
         return SpawnTask(
             task=asked.task,
-            title=asked.label,
+            title=title_of(asked.label),
             kind="agent" if asked.agent else asked.kind,
             attachments=(Attachment("text", asked.text),) if asked.text else (),
             parent=self._session,

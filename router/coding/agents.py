@@ -41,6 +41,8 @@ _LARGEST: Final = 100_000
 _MOST: Final = 100
 """Files of a folder that are looked at."""
 _DESCRIPTION: Final = 300
+_DEEPEST: Final = 4
+"""Lists and mappings within one another."""
 _KEYS: Final = ("name", "description", "tier", "model", "tools", "prompt")
 _WORKS: Final[dict[Tier, Work]] = {
     "T0": "main",
@@ -130,10 +132,9 @@ def _read_all(paths: Iterable[Path], mistakes: list[str]) -> dict[str, AgentFile
     """The agents of one folder."""
     agents: dict[str, AgentFile] = {}
     for path in paths:
-        try:
-            agent = _read(path, _stamp(path))
-        except AgentMistake as mistake:
-            mistakes.append(visible(str(mistake), keep=""))
+        agent = _read(path, _stamp(path))
+        if isinstance(agent, AgentMistake):
+            mistakes.append(visible(str(agent), keep=""))
             continue
         other = agents.setdefault(agent.name, agent)
         if other is not agent:
@@ -151,10 +152,13 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=2 * _MOST)
-def _read(path: Path, _stamp: tuple[int, ...]) -> AgentFile:
+def _read(path: Path, _stamp: tuple[int, ...]) -> AgentFile | AgentMistake:
     """The file as it was last read, while it is the same: the chat looks at all of them before
     each answer."""
-    return read(path)
+    try:
+        return read(path)
+    except AgentMistake as mistake:
+        return mistake
 
 
 def read(path: Path) -> AgentFile:
@@ -204,6 +208,7 @@ def _front_matter(path: Path, text: str) -> tuple[_Values, dict[str, int]]:
     import yaml
 
     try:
+        _check_depth(path, text)
         node = yaml.compose(text, Loader=yaml.BaseLoader)
         if node is None:
             return {}, {}
@@ -212,9 +217,20 @@ def _front_matter(path: Path, text: str) -> tuple[_Values, dict[str, int]]:
         values: _Values = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
     except yaml.YAMLError as error:
         raise AgentMistake(f"{path}, line {_line(error, text)}: {_what(error)}.") from error
-    except RecursionError as error:
-        raise AgentMistake(f"{path}, line 2: the front matter is nested too deeply.") from error
     return values, lines
+
+
+def _check_depth(path: Path, text: str) -> None:
+    """Deep ones take the parser seconds, and then Python's stack."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.BaseLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            line = event.start_mark.line + 2 if event.start_mark else 2
+            raise AgentMistake(f"{path}, line {line}: this is nested too deeply.")
 
 
 def _what(error: "yaml.YAMLError") -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from router.coding.confinement import is_git
 from router.coding.snapshots import LARGE
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -133,7 +134,7 @@ class UserFiles:
 
 def _checked(path: bytes) -> list[bytes]:
     parts = path.split(b"/")
-    if any(part in {b"", b".", b".."} or part.lower() == b".git" for part in parts):
+    if any(part in {b"", b".", b".."} or is_git(os.fsdecode(part)) for part in parts):
         raise Blocked("No change may have this name.")
     return parts
 

@@ -17,6 +17,7 @@ from router.coding.git import Git, GitFailed, GitTooLong, is_blob
 from router.coding.merging import Conflict, Delete, Outcome, Same, Write, merge
 from router.coding.snapshots import LARGE, Scope, Snapshot, copy_index
 from router.coding.threads import to_its_end
+from router.coding.turns import turn
 from router.coding.user_files import Blocked, Changed, Found, UserFiles, Version
 from router.coding.workspace_opening import Opening
 from router.coding.workspace_record import Note, Spot, is_session
@@ -120,7 +121,8 @@ class Workspace:
             wanted = [entry for entry in entries if paths is None or entry.name in paths]
             # What goes makes room for what comes: a file where a folder was.
             wanted.sort(key=lambda entry: entry.status != "D")
-            settled = [await self._apply_one(entry) for entry in wanted]
+            async with turn(self._source, self._spot.folder):
+                settled = [await self._apply_one(entry) for entry in wanted]
         large = {changes.shown(path) for path in self._too_large(snapshot)}
         settled += [self._too_large_to_apply(p) for p in large if paths is None or p in paths]
         unchanged = set(paths or ()) - {one.path for one in settled}

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.asking import Prompt
+from router.config import TimeLimits
 from router.view import View
 from store.events import AnyEvent, ApprovalAsked, SessionAnnounced
 from tests.router.house import CODEX, House, configuration, open_house
@@ -46,7 +47,8 @@ async def at_home(
     environ: Mapping[str, str] | None = None,
     **changes: Any,
 ) -> AsyncIterator[House]:
-    config = replace(configuration(service, tools=True), **changes)
+    patient = TimeLimits(connect=10, first_token=30, first_token_local=30, silence=30)
+    config = replace(configuration(service, tools=True, limits=patient), **changes)
     given = {"PATH": "/usr/bin:/bin", **(environ or {})}
     async with open_house(
         config, folder / "home", given, workspace=project, session=session

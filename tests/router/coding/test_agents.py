@@ -140,7 +140,7 @@ WRONG = [
     ("---\ndescription: x\ntier: [\n---\nReview.", "line 3", "expected"),
     ("---\ndescription: Tests: all\n---\nReview.", "line 2", "needs quotes"),
     ("---\ndescription: x\ntier: \x07\n---\nReview.", "line 3", "special characters"),
-    (f"---\ndescription: {'[' * 50_000}\n---\nReview.", "line", ""),
+    (f"---\ndescription: {'[' * 50_000}\n---\nReview.", "line 2", "nested"),
     ("---\ndescription: *x\n---\nReview.", "line 2", "undefined alias"),
     (b"---\ndescription: x\n---\nGr\xfc\xdfe.", "line 4", "UTF-8"),
     ("---\ndescription: x\n---\n" + "y" * 100_000, "reviewer.md", "larger than 100,000 bytes"),

@@ -13,7 +13,7 @@ import pytest
 
 from router.asking import SpawnTask
 from router.coding.visible import visible
-from router.config import Coding
+from router.config import Account, Coding, ModelRef
 from store.events import (
     ApprovalAsked,
     ChangesReady,
@@ -35,8 +35,9 @@ from tests.router.coding.desks import (
     repository,
     submit,
 )
-from tests.router.house import CODEX, FLASH, LOCAL, OPUS, SONNET, House, ref, reply
+from tests.router.house import CODEX, FLASH, LOCAL, OPUS, SONNET, House, configuration, ref, reply
 from tests.servers.llmock import Llmock
+from tests.servers.scripted import Script, Scripted, sse
 
 DONE = reply("Done.", CODEX)
 ESCAPE = "\x1b]52;c;cm0gLXJmIH4=\x07\x1b[2J"
@@ -576,6 +577,149 @@ async def test_keys_logins_and_butlers_own_store_are_not_to_be_had(
     assert "sk-other-0123456789" not in text
     assert "the private key" not in text
     assert "butler.db" not in text
+
+
+# --- what commands leave behind ----------------------------------------------------------------
+
+
+async def test_pipes_and_devices_hold_nothing_up(
+    llmock_service: Llmock, tmp_path: Path, project: Path
+) -> None:
+    llmock_service.script(
+        call("run_command", command="rm sum.py; mkfifo sum.py pipe; ln -s /dev/zero zero"),
+        calls(
+            ("read_file", {"path": "sum.py"}),
+            ("read_file", {"path": "zero"}),
+            ("write_file", {"path": "pipe", "content": "x"}),
+            ("search_files", {"pattern": "committed"}),
+            ("list_files", {"path": "."}),
+        ),
+        DONE,
+    )
+    async with at_home(llmock_service, tmp_path, project) as house:
+        await submit(house, "/code try it", plan=False)
+        await approved(house)
+        await asked(house, "changes")
+        failed = [one.failed for one in returned(house)]
+        assert failed == [False, True, True, True, False, False]
+        assert "notes.txt" in returned(house)[4].text
+        await decide(house, "changes", "apply")
+        view = await house.until_child(lambda view: view.settled)
+    # What was deleted is deleted as shown; no pipe takes its place.
+    assert view.settled["sum.py"].settlement == "applied"
+    assert not (project / "pipe").exists()
+    assert not (project / "zero").is_symlink()
+
+
+async def test_folders_as_deep_as_a_path_can_be_are_got_rid_of(
+    llmock_service: Llmock, tmp_path: Path, project: Path
+) -> None:
+    deep = "while mkdir deeper && cd deeper; do :; done; echo x > x; true"
+    llmock_service.script(
+        call("run_command", command=deep),
+        calls(("list_files", {"path": "."}), ("search_files", {"pattern": "committed"})),
+        DONE,
+    )
+    coding = Coding(command_timeout=2)
+    async with at_home(llmock_service, tmp_path, project, coding=coding) as house:
+        await submit(house, "/code try it", plan=False)
+        await approved(house)
+        await house.until_child(lambda view: view.state == "done" or view.approvals)
+        for question in house.child.approvals:
+            await house.engine.decide(question.approval, "discard")
+        await ended(house)
+        assert not workspace(house).exists()
+    assert not (project / "deeper").exists()
+
+
+async def test_more_files_than_anybody_would_look_at_are_told_not_shown(
+    llmock_service: Llmock, tmp_path: Path, project: Path
+) -> None:
+    llmock_service.script(
+        call("run_command", command="mkdir many; cd many; seq 6000 | xargs touch"), DONE
+    )
+    async with at_home(llmock_service, tmp_path, project) as house:
+        await submit(house, "/code try it", plan=False)
+        await approved(house)
+        await ended(house, "failed")
+        await house.until(lambda view: view.tasks[-1].state == "failed")
+        assert "6000 files differ" in house.view.tasks[-1].reason
+    assert not (project / "many").exists()
+
+
+async def test_names_that_are_no_text_can_be_shown_and_applied(
+    llmock_service: Llmock, tmp_path: Path, project: Path
+) -> None:
+    command = "touch \"$(printf 'a\\nb')\" \"$(printf '\\377')\" -- -rf '$(touch pwned)' ' '"
+    llmock_service.script(call("run_command", command=command), DONE)
+    async with at_home(llmock_service, tmp_path, project) as house:
+        await submit(house, "/code try it", plan=False)
+        await approved(house)
+        question = await asked(house, "changes")
+        assert_harmless(question)
+        assert len(question.shown.splitlines()) == 5
+        await house.engine.decide(question.approval, "apply")
+        await ended(house)
+    names = {os.fsencode(path.name) for path in project.iterdir() if path.name != ".git"}
+    assert names == {b"sum.py", b"notes.txt", b"a\nb", b"\xff", b"-rf", b"$(touch pwned)", b" "}
+
+
+async def test_a_workspace_that_a_command_removed_costs_only_its_own_work(
+    llmock_service: Llmock, tmp_path: Path, project: Path
+) -> None:
+    before = everything(project)
+    llmock_service.script(
+        call("run_command", command='rm -rf "$PWD"'),
+        call("write_file", path="new.txt", content="x\n"),
+        DONE,
+    )
+    environ = without_bubblewrap(tmp_path)
+    async with at_home(llmock_service, tmp_path, project, environ=environ) as house:
+        await submit(house, "/code try it", plan=False)
+        await approved(house)
+        await house.until_child(lambda view: view.state in ("failed", "done", "waiting"))
+        await house.until(lambda view: view.tasks[-1].state in ("failed", "done", "waiting"))
+    assert everything(project) == before
+
+
+# --- the chat ----------------------------------------------------------------------------------
+
+
+async def test_the_orchestrator_can_not_start_sessions_without_end(
+    llmock_service: Llmock, tmp_path: Path, project: Path
+) -> None:
+    spawn = ("sessions_spawn", {"task": "sum up", "label": "l" * 10_000, "text": "bees " * 30})
+    llmock_service.script(
+        calls(*[spawn] * 30, model=OPUS),
+        reply("Under way.", OPUS),
+        *(reply("Bees.", FLASH) for _ in range(30)),
+    )
+    async with at_home(llmock_service, tmp_path, project) as house:
+        await house.say("could you look after those notes?")
+        results = returned(house)
+        assert [one.failed for one in results] == [False] * 8 + [True] * 22
+        assert "at most 8" in results[-1].text
+        assert len(house.view.tasks) == 8
+        assert all(len(task.title) < 100 for task in house.view.tasks)
+
+
+async def test_an_answer_that_does_not_stop_is_broken_off(
+    llmock_service: Llmock, scripted: Scripted, tmp_path: Path, project: Path
+) -> None:
+    piece = sse({"choices": [{"index": 0, "delta": {"content": "word " * 800_000}}]})
+    scripted.play(Script(piece * 20, ending="hang"))
+    llmock_service.script(reply("Short.", LOCAL))
+    endless = Account(wire="openai-chat", base_url=f"{scripted.url}/v1", key="none")
+    config = configuration(llmock_service)
+    changes: dict[str, Any] = {
+        "accounts": config.accounts | {"endless": endless},
+        "tiers": {"T0": (ModelRef("endless", "endless"),), "T4": (ref(LOCAL),)},
+    }
+    async with at_home(llmock_service, tmp_path, project, **changes) as house:
+        answer = await house.say("how are you?")
+        assert answer.text.length < 33_000_000
+        assert str(answer.text).endswith("Short.")
+    await scripted.deserted()
 
 
 # --- two at once -------------------------------------------------------------------------------
