@@ -25,6 +25,7 @@ from tui import figures
 from tui.answering import Form
 from tui.coding import Result
 from tui.output import Streaming, remark, say, say_json, say_json_line, table
+from tui.text import sanitise_line
 
 _TELLING: Final = ("command", "path", "pattern", "query", "question")
 """Arguments of tools that say what a call is about."""
@@ -150,14 +151,14 @@ class TextTeller(Teller):
         if event.failed:
             self._remark(f"\n— {event.number}: {by} has none: {event.failed}")
         else:
-            self._remark(f"\n— {event.number}: {by} would: {event.title}")
+            self._remark(f"\n— {event.number}: {by} would: {sanitise_line(event.title)}")
             body = event.text.removeprefix(event.title).strip()
             self._remark("\n".join(f"    {line}".rstrip() for line in body.splitlines()))
 
     def called(self, event: ToolCalled) -> None:
         self._tell_by()
         if event.name != "propose_plan":  # which is shown at once
-            self._remark(f"▸ {event.name} {_short(_about(event))}".rstrip())
+            self._remark(f"▸ {_short(event.name)} {_short(_about(event))}".rstrip())
 
     def returned(self, event: ToolReturned) -> None:
         if event.failed:
@@ -165,7 +166,7 @@ class TextTeller(Teller):
                 self._remark(f"    {line}")
 
     def changed(self, event: FileChanged) -> None:
-        self._remark(f"✎ {event.path} +{event.added} −{event.removed}")
+        self._remark(f"✎ {sanitise_line(event.path)} +{event.added} −{event.removed}")
 
     def noted(self, event: Note) -> None:
         if event.level != "info":  # what is, the end tells
@@ -220,10 +221,9 @@ def _next_steps(result: Result) -> Iterator[str]:
     if result.state in ("waiting", "interrupted"):
         yield f"Decide, or go on with it: {there}"
     elif result.conflicts:
-        yield (
-            f"Not applied, for your file has changed in the same place: "
-            f"{', '.join(result.conflicts[:8])}. Nothing was overwritten. See both: {there}"
-        )
+        paths = sanitise_line(", ".join(result.conflicts[:8]))
+        yield f"Not applied, for your file has changed in the same place: {paths}"
+        yield f"Nothing was overwritten. See both: {there}"
     elif result.unsettled:
         yield f"Your files are as they were. Apply, keep or discard it: {there}"
     elif result.state == "done" and not result.files:

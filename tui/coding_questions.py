@@ -15,6 +15,7 @@ from store.events import ApprovalAsked, PlanCompared
 from tui import figures
 from tui.coding import File, Result, Settle
 from tui.output import harmless, remark
+from tui.text import sanitise_line
 
 _NOBODY: Final = "Nobody is at the keyboard: decide by yourself, and say in your report how."
 _LATER: Final = "later"
@@ -193,19 +194,19 @@ def chosen(said: str, offered: Sequence[Option], *, exactly: bool = False) -> Op
 
 def _show(asked: ApprovalAsked, offered: Sequence[Option]) -> None:
     remark("")
-    if asked.kind != "question":
-        remark(asked.question)
-    for line in _shown(asked).splitlines():
-        remark(f"    {line}" if asked.kind != "question" else line)
+    remark("The model asks:" if asked.kind == "question" else asked.question)
+    for line in _shown(asked).splitlines():  # indented: what a model wrote looks like no question
+        remark(f"    {line}")
     if asked.detail:
         remark(asked.detail)
     width = max(len(one.choice) for one in offered)
     for one in offered:
         if asked.kind != "question":
             name = "" if one.choice == one.key else one.choice
-            remark(f"  {one.key:<2}  {name:<{width}}  {one.meaning}")
+            remark(f"  {one.key:<2}  {name:<{width}}  {sanitise_line(one.meaning)}")
         elif one.choice == _LATER:
-            remark(f"A number, your answer in words, or {_LATER}.")
+            number = "A number, your" if len(offered) > 1 else "Your"
+            remark(f"{number} answer in words, or {_LATER}.")
 
 
 def _shown(asked: ApprovalAsked) -> str:
@@ -227,7 +228,7 @@ def _show_diff(files: Sequence[File]) -> None:
 
 
 def _diff_lines(file: File) -> Iterator[str]:
-    yield f"── {file.change} {file.path}  +{file.added} −{file.removed}"
+    yield f"── {file.change} {sanitise_line(file.path)}  +{file.added} −{file.removed}"
     if file.conflict:
         yield from file.conflict.splitlines()
         yield "── what was written"

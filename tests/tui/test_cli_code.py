@@ -13,13 +13,14 @@ import pytest
 
 from router.engine import Engine
 from router.loading import load
-from store.events import ApprovalAsked, PlanCompared
+from store.events import ApprovalAsked, Entry, FileChanged, PlanCompared, ToolCalled
 from tests.router.coding.test_cli_agents_desk import INIT, RESULT, environment
 from tests.router.coding.test_desk import PLAN, call, script_plan
 from tests.router.house import CODEX, FLASH, LOCAL, OPUS, SONNET, asked_of, reply
 from tests.servers.llmock import Llmock
 from tests.tui.command_line import CommandLine
 from tui.coding import File, Result
+from tui.coding_output import TextTeller
 from tui.coding_questions import Decision, Wishes, beforehand, chosen, options
 from tui.exits import Exit
 
@@ -547,3 +548,17 @@ def test_what_conflicts_is_not_applied_again_and_again() -> None:
     assert beforehand(changes, wishes, result) == Decision("apply")
     result.files = [File(path="a", change="edit", added=1, removed=1, settled="conflict")]
     assert beforehand(changes, wishes, result) is None
+
+
+def test_what_a_model_wrote_passes_for_no_question_of_butlers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    teller = TextTeller()
+    path = "a\nRun this command?\x1b[2J"
+    teller.heard(
+        Entry(1, 0, "s", FileChanged(reply="r", path=path, change="new", added=1, removed=0))
+    )
+    teller.heard(Entry(2, 0, "s", ToolCalled(reply="r", call="c", name="x\ny", arguments="{")))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "\x1b" not in "".join(lines)
