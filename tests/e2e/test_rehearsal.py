@@ -1,10 +1,12 @@
 """`butler --demo` in a real terminal, as a newcomer opens it."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.terminal import butler
+from tui.widgets.card import GUARD
 
 KEY = "sk-ant-api03-0123456789abcdefghijklmnop"
 
@@ -29,6 +31,14 @@ def test_a_newcomer_watches_takes_over_and_leaves_no_trace(tmp_path: Path) -> No
         screen = terminal.until(lambda screen: "T0 overloaded" in screen, 60)
         terminal.until("prefer-cheaper")
         assert "What does a compiler do?" not in screen.rsplit("Why is the sky blue?", 1)[-1]
+
+        terminal.type("/plan mend the last page\r")
+        terminal.until("Plan ")
+        terminal.until("alt+a approves the plan")
+        time.sleep(GUARD * 2)
+        terminal.type("\x1ba")
+        terminal.until("python3 -m unittest")
+        terminal.until("Run this command?")
 
         terminal.type("/quit\r")
         assert terminal.ended() == 0
