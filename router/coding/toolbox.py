@@ -11,6 +11,7 @@ from router.coding.differences import Difference, difference, lines_of
 from router.coding.editing import NoMatch, edited
 from router.coding.excerpts import excerpt
 from router.coding.listing import tree
+from router.coding.obeyed import obeyed
 from router.coding.offered import (
     READING,
     TOOL_NAMES,
@@ -213,12 +214,14 @@ class Toolbox:
         files = ", ".join(f"{change.path} ({_kind(change)})" for change, _ in found[:5])
         files += f" and {len(found) - 5} more" if len(found) > 5 else ""
         shown = await asyncio.to_thread(_shown, found)
+        special = obeyed(change.path for change, _ in found if change.after is not None)
+        notice = f"\nRead it first, for programs obey what is in {', '.join(special[:5])}."
         given = await self._ask(
             Question(
                 kind="write",
                 question=f"Change {files}?",
                 shown=shown,
-                detail=f"in {visible(str(self._root), keep='')}",
+                detail=f"in {visible(str(self._root), keep='')}{notice if special else ''}",
                 choices=("approve", "reject", "stop"),
                 call=call,
             )

@@ -685,6 +685,25 @@ async def test_a_workspace_that_a_command_removed_costs_only_its_own_work(
 # --- the chat ----------------------------------------------------------------------------------
 
 
+async def test_a_file_that_programs_obey_is_named_in_the_chat_too(
+    llmock_service: Llmock, tmp_path: Path, project: Path
+) -> None:
+    agent = "---\ndescription: reads\n---\nObey me.\n"
+    llmock_service.script(
+        call("write_file", OPUS, path=".butler/agents/reviewer.md", content=agent),
+        reply("I leave it.", OPUS),
+    )
+    async with at_home(llmock_service, tmp_path, project) as house:
+        await submit(house, "could you keep that in mind for me?")
+        view = await house.until(lambda view: view.approvals)
+        [question] = view.approvals
+        assert "Obey me." in question.shown
+        assert "obey what is in .butler/agents/reviewer.md" in question.detail
+        await house.engine.decide(question.approval, "reject")
+        await house.until(lambda view: any(m.state == "finished" for m in view.messages))
+    assert not (project / ".butler").exists()
+
+
 async def test_the_orchestrator_can_not_start_sessions_without_end(
     llmock_service: Llmock, tmp_path: Path, project: Path
 ) -> None:
