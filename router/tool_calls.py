@@ -14,7 +14,7 @@ TOGETHER: Final = 8_000_000
 MOST: Final = 128
 """Calls of one answer."""
 _KEPT: Final = 1_000
-_NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+_NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME: Final = 64
 """Characters of a name, as the strictest service takes it back with the history."""
 _MARK: Final = '{"too_long":'
