@@ -333,3 +333,20 @@ async def test_v_wants_the_diff_of_the_session(
         await pilot.press("tab", "v")
         assert wanted == ["code1"]
         assert clerk.decided == []
+
+
+# --- narrow --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [coding.changes_asked(), coding.command_asked("git status")])
+def test_in_80_columns_every_key_says_what_it_does(asked: ApprovalAsked) -> None:
+    keys, _ = drawing.foot(asked, 72, focused=False)
+    for key, choice in keys_of(asked.choices, asked.kind).items():
+        word = {"approve": "once", "stop": "reject all"}.get(choice, choice)
+        assert f"{key} {word}" in keys.plain
+
+
+def test_in_80_columns_a_plan_still_tells_its_cost() -> None:
+    view = coding.planning()
+    _, cost = drawing.head(Asking(view, view.approvals[0]), 0, 52)
+    assert cost.plain == "est. $0.18–0.30, T1"

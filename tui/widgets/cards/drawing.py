@@ -44,7 +44,10 @@ def aside(asking: Asking, more: int, room: int) -> str:
 def head(asking: Asking, more: int, width: int) -> tuple[Content, Content]:
     """The words in the upper side of the frame: at its left, at its right."""
     left = Content.styled(title(asking), "bold")
-    return left, Content(aside(asking, more, width - left.cell_length - 3))
+    room = width - left.cell_length - 3
+    if asking.asked.kind == "plan":  # its title can be cut: it stands in the body then
+        room = max(room, width // 2)
+    return left, Content(aside(asking, more, room))
 
 
 def body(asking: Asking, width: int, *, elsewhere: bool) -> Rows:
@@ -53,11 +56,7 @@ def body(asking: Asking, width: int, *, elsewhere: bool) -> Rows:
     lines: list[Line] = []
     plan_asks = asked.kind == "plan"
     if elsewhere:
-        name = f"{KIND[view.kind]} {sanitise_line(view.title)}".strip()
-        question = f"   {sanitise_line(asked.question)}" if plan_asks else ""
-        asks = Line((("asked by ", QUIET), (name, "bold underline"), (question, QUIET)))
-        whole = asks.cells <= width
-        lines += [asks] if whole else prose(f"asked by {name}{question}", width, "bold")
+        lines += _asks(asking, sanitise_line(asked.question) if plan_asks else "", width)
     if plan_asks:
         lines += [] if elsewhere else prose(asked.question, width, QUIET)
         proposed = plan.proposal(view, asked)
@@ -69,6 +68,19 @@ def body(asking: Asking, width: int, *, elsewhere: bool) -> Rows:
     loud, quiet = remarks(asked.detail, width)
     # What takes a protection away stands above, where a long command can't push it out of sight.
     return Joined([*lines, *loud], _shown(asked, width), quiet)
+
+
+def _asks(asking: Asking, question: str, width: int) -> list[Line]:
+    """Whose card it is, and what it asks: on one line where there is room."""
+    view = asking.view
+    name = f"{KIND[view.kind]} {sanitise_line(view.title)}".strip()
+    asks = (("asked by ", QUIET), (name, "bold underline"))
+    one = Line((*asks, (f"   {question}" if question else "", QUIET)))
+    if one.cells <= width:
+        return [one]
+    who = Line(asks)
+    first = [who] if who.cells <= width else prose(f"asked by {name}", width, "bold")
+    return [*first, *prose(question, width, QUIET)]
 
 
 def _shown(asked: ApprovalAsked, width: int) -> Rows:
@@ -118,6 +130,8 @@ def foot(asked: ApprovalAsked, width: int, *, focused: bool) -> tuple[Content, C
     for left in (full, short):
         if left.cell_length + right.cell_length + 2 <= width:
             return left, right
+    if short.cell_length <= width:  # what a key means is worth more than a second key for it
+        return short, Content("")
     return bare.truncate(max(1, width), ellipsis=True), right
 
 
