@@ -134,6 +134,8 @@ class Live:
             children = [task.session for task in view.tasks if task.ended_at is None]
             if children:
                 _ = await subscription.add(*children)
+                # Once more: what a dead program left open may have been ended meanwhile, unheard.
+                view = await self.engine.open(session)
             asking = [task.session for task in view.tasks if task.state == "waiting"]
             waiting = [child for session in asking if (child := await self._load(session))]
         except BaseException:

@@ -44,6 +44,15 @@ class Terminal:
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self._screen.display)
 
+    def marked(self, text: str) -> bool:
+        """Whether the text stands out from what is above it, as a chosen line does."""
+        for number, line in enumerate(self._screen.display):
+            if number and text in line:
+                at = line.index(text)
+                mine, above = (self._screen.buffer[row][at] for row in (number, number - 1))
+                return mine.reverse or mine.bg != above.bg
+        return False
+
     def until(self, seen: str | Callable[[str], object], seconds: float = 30) -> str:
         """Read until the screen shows it; the screen."""
         deadline = time.monotonic() + seconds
@@ -60,6 +69,11 @@ class Terminal:
             self._stream.feed(piece)
         return self.text()
 
+    def read_for(self, seconds: float) -> str:
+        """What the screen shows when so much time has passed."""
+        deadline = time.monotonic() + seconds
+        return self.until(lambda _: time.monotonic() >= deadline, seconds + 10)
+
     def resize(self, columns: int, rows: int) -> None:
         self._child.setwinsize(rows, columns)
         self._screen.resize(rows, columns)
@@ -74,9 +88,18 @@ class Terminal:
 
 @contextmanager
 def butler(
-    home: Path, *arguments: str, columns: int = 120, rows: int = 40, **variables: str
+    home: Path,
+    *arguments: str,
+    folder: Path | None = None,
+    columns: int = 120,
+    rows: int = 40,
+    **variables: str,
 ) -> Iterator[Terminal]:
-    """Butler in a terminal of its own, with nothing configured but a home and `variables`."""
+    """Butler in a terminal of its own, with nothing configured but a home and `variables`.
+
+    Args:
+        folder: where it is started; its home if not given.
+    """
     kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
     environ = {name: os.environ[name] for name in kept if name in os.environ}
     environ |= {
@@ -90,7 +113,7 @@ def butler(
         sys.executable,
         ["-c", RUN, *arguments],
         env=environ,
-        cwd=str(home),
+        cwd=str(folder or home),
         dimensions=(rows, columns),
         timeout=30,
     )

@@ -42,8 +42,11 @@ class Aimock:
             options: of the fixture, such as `truncateAfterChunks`.
         """
         # A match on nothing is refused, one on the empty text fits all.
-        fixture = {"match": {"userMessage": ""}, "response": response, **options}
-        added = self._http.post("/__aimock/fixtures", json={"fixtures": [fixture]})
+        self.add({"match": {"userMessage": ""}, "response": response, **options})
+
+    def add(self, *fixtures: dict[str, Any]) -> None:
+        """More fixtures, in aimock's own form; the first that matches a request answers it."""
+        added = self._http.post("/__aimock/fixtures", json={"fixtures": fixtures})
         assert added.status_code == 200, added.text
 
     def requests(self) -> list[dict[str, Any]]:
