@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from router.config import Config
-from store.events import PromptSubmitted
+from router.view import View
+from store.events import PromptSubmitted, SessionStarted, SessionStateChanged
 from store.opening import Store
 from tests.servers.scripted import Script, Scripted, sse
 from tests.tui.conftest import home_config, on_screen, running, until
@@ -106,6 +107,30 @@ async def test_a_running_task_is_cancelled_from_the_list_on_the_second_press(
         assert "x again" in on_screen(app)
         await pilot.press("x")
         await until(pilot, lambda: "cancelled" in on_screen(app))
+
+
+async def test_a_task_that_is_ended_while_its_chat_is_opened_is_shown_as_ended(
+    tmp_path: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        await app.live.ready()
+        engine = app.live.engine
+        chat, task = "c" * 32, "d" * 32
+        engine.store.journal.append(chat, SessionStarted(kind="chat"))
+        started = SessionStarted(kind="code", title="count", parent=chat)
+        running_now = SessionStateChanged(state="running")
+        engine.store.journal.append(task, started, running_now).wait(10)
+        read = engine.open
+
+        async def read_and_then_it_ends(session: str) -> View:
+            view = await read(session)
+            ended = SessionStateChanged(state="interrupted", reason="Butler ended")
+            engine.store.journal.append(task, ended).wait(10)
+            return view
+
+        monkeypatch.setattr(engine, "open", read_and_then_it_ends)
+        await app.live.open(chat)
+        await until(pilot, lambda: "≠ code  count" in on_screen(app))
 
 
 async def test_a_draft_outlives_the_program_and_so_does_the_chat(
