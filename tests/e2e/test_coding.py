@@ -122,8 +122,8 @@ def test_another_model_on_another_wire_goes_on_with_the_tool_history(
         press(terminal, YES)
         terminal.until(shows(CHANGES_CARD, "2 files"))
         press(terminal, YES)
+        terminal.until(lambda _: desk.kept() == RIGHT and (desk.project / "NOTES.md").exists())
         terminal.until("✓ code done")
-        terminal.until(lambda _: (desk.project / "NOTES.md").exists())
     assert passes(desk.project)
     model = desk.events(SessionAnnounced)[0].model
     assert model in (OTHER, THIRD)
