@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -105,7 +105,7 @@ class Desk:
         configure(self.home, service, wires or ("anthropic",), more)
 
     @contextmanager
-    def open(self, *arguments: str, **variables: str) -> Iterator[Terminal]:
+    def open(self, *arguments: str, **variables: str) -> Generator[Terminal]:
         given = {"TEST_KEY": "sk-test-0123456789", **variables}
         with butler(self.home, *arguments, folder=self.project, **given) as terminal:
             terminal.until("❯")
