@@ -19,8 +19,11 @@ _BARE: Final = r"[A-Za-z0-9_./,:=+@%^-]"
 _WORD: Final = rf"""(?:{_BARE}|'[^'\t\n]*'|"[^"$`\\!\t\n]*")+"""
 _SIMPLE: Final = re.compile(rf"{_WORD}(?: +{_WORD})*")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]*")
-# Absolute, up and out, or in somebody's home: on its own, in `--to=/x`, in `-I/x`, in `a:/x`.
-_OUTSIDE: Final = re.compile(r"(?:^|[^\w.-])[/~]|^-\w+/|(?:^|[^\w.])\.\.(?:/|$)")
+# Absolute, up and out, or in somebody's home: on its own, in `--to=/x`, in `-I/x`, in `a:/x`. Also
+# behind an option's letters: `-o../x` goes up, while `main..` is a range and `name../x` a folder.
+_OUTSIDE: Final = re.compile(
+    r"(?:^|[^\w.-])[/~]|^-\w+[/~]|(?:^|[^\w.])\.\.(?:/|$)|^-.*(?<!\.)\.\.(?:/|$)"
+)
 
 _SEVERAL: Final = re.compile(r"[;|\n]|(?<![<>])&(?!>)|\$\(|`|<\(")
 _PARTS: Final = re.compile(r"\|\||&&|[;&|\n(){}`]|\$\(")
@@ -59,6 +62,7 @@ class _Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     with_name: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     exact: bool = False
+    module: bool = False
     refused: tuple[str, ...] = ()
 
     @property
@@ -130,7 +134,7 @@ def _subcommand(known: _Known, rest: tuple[str, ...]) -> str | None:
         return _inner(rest)
     first = rest[0] if rest else ""
     if first in known.runs:
-        inner = _inner(rest[1:])
+        inner = _inner(rest[1:], module=first == "-m")
         return inner and f"{first} {inner}"
     if first in known.with_name:
         name = " ".join(rest[1:2])
@@ -139,10 +143,10 @@ def _subcommand(known: _Known, rest: tuple[str, ...]) -> str | None:
     return first if first and (anything or first in known.subcommands) else None
 
 
-def _inner(words: tuple[str, ...]) -> str | None:
+def _inner(words: tuple[str, ...], *, module: bool = False) -> str | None:
     """What a program that runs another one runs, if that may be allowed."""
     known = _rules().always.get(words[0]) if words else None
-    if known is None:
+    if known is None or (module and not known.module):
         return None
     subcommand = _subcommand(known, words[1:])
     if subcommand is None or _objection(known, words, subcommand):
@@ -175,7 +179,7 @@ def _same_option(option: str, refused: str) -> bool:
     if len(refused) == 2:  # one letter, with its value behind it, or among others
         return not option.startswith("--") and refused[1] in option[1:]
     bare, name = option.lstrip("-"), refused.lstrip("-")
-    return name.startswith(bare) and (len(bare) > 1 or option.startswith("--"))
+    return name == bare or (name.startswith(bare) and (len(bare) > 1 or option.startswith("--")))
 
 
 # --- noticing ----------------------------------------------------------------------------------

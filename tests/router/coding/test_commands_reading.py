@@ -82,7 +82,7 @@ def test_plain_commands_may_be_allowed_for_a_session(command: str, pair: tuple[s
         ("cat a/../../b", "outside"),
         ("cat ..", "outside"),
         ("cat '~/x'", "outside"),
-        ("pytest --basetemp=/home", "outside"),
+        ("pytest --ignore=/home", "outside"),
         ("pytest --x=../y", "outside"),
         ("pytest @/etc/passwd", "outside"),
         ("cargo build -L/usr/lib", "outside"),
@@ -169,3 +169,47 @@ def test_a_long_command_takes_no_time_to_speak_of(piece: str) -> None:
     read(command)
     warnings(command)
     assert time.process_time() - began < 0.4
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check -o../.bashrc",
+        "ruff check --output-file=x",
+        "go build -o../x",
+        "go build -o x",
+        "go build -I~/x",
+        "eslint -o../x",
+        "eslint -ox",
+        "pytest -c../evil.ini",
+        "cargo build -j..",
+        "mocha -r../evil",
+        "mocha -r ./evil",
+        "rspec -r./evil",
+        "prettier --plugin=./evil.js",
+        "rustfmt --config-path=x",
+        "pylint --init-hook=x",
+        "python -m ls",
+        "uv run python -m grep",
+    ],
+)
+def test_an_option_that_leads_outside_or_runs_a_file_is_asked_about_each_time(command: str) -> None:
+    assert not read(command).may_always
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "go test -count=1 -cover ./...",
+        "git log main..",
+        "git diff a..b",
+        "ls odd../",
+        "ruff check --output-format=json",
+        "pytest -x --color=no --collect-only",
+        "eslint --fix src",
+        "python -m mypy src",
+    ],
+)
+def test_options_that_only_look_alike_do_not_stand_in_the_way(command: str) -> None:
+    reading = read(command)
+    assert reading.may_always, reading.reason
