@@ -132,6 +132,9 @@ class ChangedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Unified, with three lines of context; empty for binary files."""
     cut: bool = False
     """The diff is longer than what is kept here."""
+    version: str = ""
+    """Exactly the content and mode that are shown: the new side's mode and git's name of its
+    object. Empty for a deletion, and in journals of old."""
 
 
 class ChangesReady(Event, frozen=True):

@@ -51,6 +51,11 @@ class Entry:
     def change(self) -> Change:
         return _CHANGES.get(self.status, "edit")
 
+    @property
+    def version(self) -> str:
+        """What tells its new content and mode from any other's."""
+        return "" if self.status == "D" else f"{self.new_mode} {self.new}"
+
 
 def shown(path: bytes) -> str:
     return path.decode("utf-8", "replace")
@@ -117,6 +122,7 @@ def _told(found: list[Entry], counts: "_Counts", sections: Iterator[bytes]) -> l
                 binary=binary,
                 diff=kept.decode("utf-8", "replace"),
                 cut=len(kept) < len(diff) or missing,
+                version=entry.version,
             )
         )
     return files

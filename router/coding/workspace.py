@@ -118,13 +118,14 @@ class Workspace:
         with workspace_removal.explained(f"The changes in {self.root} can't be applied"):
             snapshot = await self._snapshot()
             entries = await self._entries(snapshot)
-            wanted = [entry for entry in entries if paths is None or entry.name in paths]
+            named = None if paths is None else frozenset(paths)
+            wanted = [entry for entry in entries if named is None or entry.name in named]
             # What goes makes room for what comes: a file where a folder was.
             wanted.sort(key=lambda entry: entry.status != "D")
             async with turn(self._source, self._spot.folder):
                 settled = [await self._apply_one(entry) for entry in wanted]
         large = {changes.shown(path) for path in self._too_large(snapshot)}
-        settled += [self._too_large_to_apply(p) for p in large if paths is None or p in paths]
+        settled += [self._too_large_to_apply(p) for p in large if named is None or p in named]
         unchanged = set(paths or ()) - {one.path for one in settled}
         settled += [
             ChangeSettled(path=path, settlement="applied", detail="It is as it was.")

@@ -11,7 +11,7 @@ import msgspec
 import psutil
 import pytest
 
-from router.asking import SpawnTask
+from router.asking import EngineError, SpawnTask
 from router.coding.visible import visible
 from router.config import Account, Coding, ModelRef
 from store.events import (
@@ -786,3 +786,31 @@ async def test_two_sessions_on_one_project_both_apply_and_overwrite_nothing(
     assert sorted(sums.values()) == ["applied", "conflict"]
     winner = "A" if sums[first] == "applied" else "B"
     assert (project / "sum.py").read_text() == f"print('{winner}')\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "other"),
+    [
+        ("b.bin", b"a\0GOOD", b"a\0EVIL, much longer"),
+        ("big.py", b"line 1\n" * 20_000, b"line 1\n" * 19_999 + b"evil()\n"),
+    ],
+)
+async def test_what_no_diff_shows_is_not_applied_when_it_has_changed(
+    llmock_service: Llmock, tmp_path: Path, project: Path, name: str, shown: bytes, other: bytes
+) -> None:
+    """A binary file, and a diff that is cut, look the same whatever is in them."""
+    llmock_service.script(call("run_command", command=f"touch {name}"), DONE)
+    async with at_home(llmock_service, tmp_path, project) as house:
+        await submit(house, "/code try it", plan=False)
+        asking = await asked(house, "command")
+        opened = house.child.workspace_opened
+        assert opened is not None
+        file = Path(opened.folder) / name
+        file.write_bytes(shown)
+        await house.engine.decide(asking.approval, "approve")
+        changes = await asked(house, "changes")
+        assert file.read_bytes() == shown
+        file.write_bytes(other)
+        with pytest.raises(EngineError, match="look again"):
+            await house.engine.decide(changes.approval, "apply")
+    assert not (project / name).exists()
