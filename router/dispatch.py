@@ -107,6 +107,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     usage: Usage = msgspec.field(default_factory=Usage)
     cost: float | None = 0.0
+    known_cost: float = 0.0
+    """What is known of the cost, also where an attempt without a price leaves the whole unknown."""
     stop_reason: str = ""
     calls: tuple[ToolCallPart, ...] = ()
     """Tools it called and nobody has run yet."""
@@ -165,6 +167,7 @@ class _Run:
         self._call = call
         self._spent = Usage()
         self._cost: float | None = 0.0
+        self._known_cost = 0.0
         self._text = ""
         self._segment = ""
         """What was written since the last tool was called."""
@@ -327,6 +330,7 @@ class _Run:
         self._text += ended.text
         self._segment += ended.text
         self._spent = add(self._spent, ended.usage)
+        self._known_cost += ended.cost or 0.0
         self._cost = None if self._cost is None or ended.cost is None else self._cost + ended.cost
 
     def _judge(self, candidate: Candidate, failure: Failure) -> None:
@@ -363,6 +367,7 @@ class _Run:
             model=candidate.model,
             usage=self._spent,
             cost=self._cost,
+            known_cost=self._known_cost,
             stop_reason=ended.stop_reason,
             calls=tuple(ended.calls),
             opaque=ended.opaque,
@@ -388,6 +393,7 @@ class _Run:
             problems=tuple(self._met),
             usage=self._spent,
             cost=self._cost,
+            known_cost=self._known_cost,
         )
 
     def _say(self, event: AnyEvent) -> None:

@@ -117,7 +117,7 @@ class Specialist:
         reply = uuid.uuid4().hex
         outcome = await self._asked(work, reply)
         self._outcome = outcome
-        self._spent += outcome.cost or 0.0
+        self._spent += outcome.known_cost
         await self._services.keeper.recount()  # a budget binds from one step to the next
         if outcome.failure:
             return self._report("failed", reason=outcome.message)
