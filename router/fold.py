@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, cast, get_args
 from msgspec.structs import replace
 
 from router import fold_tasks
+from router.settled import Settled
 from router.view import (
     WINDOW,
     House,
@@ -409,11 +410,11 @@ def _file_changed(view: View, _entry: Entry, event: FileChanged) -> View:
 
 
 def _changes_ready(view: View, _entry: Entry, event: ChangesReady) -> View:
-    return replace(view, changes=event, settled={})
+    return replace(view, changes=event, settled=Settled())
 
 
 def _change_settled(view: View, _entry: Entry, event: ChangeSettled) -> View:
-    return replace(view, settled={**view.settled, event.path: event})
+    return replace(view, settled=view.settled.grown(event))
 
 
 # --- messages ------------------------------------------------------------------------------------

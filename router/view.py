@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from router.settled import Settled
 from store.events import (
     ApprovalAsked,
     Attachment,
     Band,
-    ChangeSettled,
     ChangesReady,
     FileChanged,
     ForecastChanged,
@@ -219,7 +219,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """How others would do it, by number."""
     changes: ChangesReady | None = None
     """What a coding session has changed, once it is done."""
-    settled: dict[str, ChangeSettled] = msgspec.field(default_factory=dict)
+    settled: Settled = msgspec.field(default_factory=Settled)
     """What became of changed files, by path; `""` when the branch was kept."""
     summary: str = ""
     """What models are sent in place of the messages up to `summarized`."""
