@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from router.asking import EngineError
 from router.coding.contract import Question
+from store.errors import StoreError
 from store.events import AnyEvent, ApprovalAsked, ApprovalGiven, SessionStateChanged
 
 if TYPE_CHECKING:
@@ -73,10 +74,12 @@ class Approvals:
     def is_waited_for(self, approval: str) -> bool:
         return approval in self._waited
 
-    def came_late(self, approval: str) -> bool:
-        """Whether it was answered when nobody waited any more, after a restart: whatever asked
-        has not gone on yet."""
-        return approval in self._late
+    def take_late(self, approvals: Iterable[str]) -> set[str]:
+        """Those of them that were answered when nobody waited any more, after a restart: whatever
+        asked has not gone on yet. Each is given out once, so that it counts once."""
+        late = self._late.intersection(approvals)
+        self._late -= late
+        return late
 
     def of(self, session: str) -> list[ApprovalAsked]:
         return [asked for owner, asked in self._open.values() if owner == session]
@@ -113,9 +116,13 @@ class Approvals:
             raise EngineError(
                 f"{choice!r} is no answer here; there are: {', '.join(asked.choices)}."
             )
-        del self._open[approval]
+        del self._open[approval]  # before it is on disk, so that nobody decides twice
         given = _given(asked, choice, reason)
-        await self._say(session, given, *more)
+        try:
+            await self._say(session, given, *more)
+        except StoreError:
+            self._open[approval] = (session, asked)
+            raise
         waiting = self._waited.get(approval)
         if waiting is None:
             self._late.add(approval)

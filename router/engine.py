@@ -24,6 +24,7 @@ from router.clock import now_ms
 from router.coding.deciding import Decisions, SettleChoice
 from router.config import Config, ModelRef
 from router.delegating import title_of
+from router.holding import Carried, Holdings
 from router.intent.explicit import without_word
 from router.lane import Lane
 from router.opening import open_services, prepare
@@ -31,8 +32,9 @@ from router.places import Places
 from router.spawning import Spawner
 from router.telling import Told, told
 from router.view import House, View
-from store.errors import SessionBusy, SessionNotFound, StoreError
+from store.errors import SessionNotFound, StoreError
 from store.events import (
+    ChangesReady,
     PromptSubmitted,
     SessionStarted,
     SessionTitled,
@@ -41,7 +43,7 @@ from store.opening import Store
 from store.subscription import Subscription
 
 if TYPE_CHECKING:
-    from store.sessions import Lease, SessionRow
+    from store.sessions import SessionRow
 
 __all__ = ["Engine", "EngineError", "Prompt", "SpawnTask", "TierCheck"]
 
@@ -69,11 +71,12 @@ class Engine:
         self._environ = environ
         self._services = open_services(config, store, places, workspace, environ)
         self._lanes: dict[str, Lane] = {}
-        self._leases: dict[str, Lease] = {}
+        self._held = Holdings(store)
         self._begun: set[str] = set()
         self._children: dict[str, list[str]] = {}
         self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._approvals = Approvals(self._services.say)
+        self._carried = Carried()
 
     @property
     def config(self) -> Config:
@@ -89,7 +92,9 @@ class Engine:
         started: asyncio.Future[asyncio.TaskGroup] = asyncio.get_running_loop().create_future()
         self._root = asyncio.create_task(self._hold(started), name="engine")
         self._tasks = await started
-        self._spawner = Spawner(self._services, self._tasks, self._adopt, self._approvals)
+        self._spawner = Spawner(
+            self._services, self._tasks, self._adopt, self._held.release, self._approvals
+        )
         self._decisions = Decisions(
             lambda: self._services, self._approvals, self._spawner, self._lane
         )
@@ -111,11 +116,11 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self._spawner.closing = self._approvals.closing = True
+        await self._carried.all()
         self._root.cancel()
         await asyncio.wait({self._root})
         await self._services.connections.aclose()
-        for lease in self._leases.values():
-            lease.release()
+        self._held.release_all()
         if not self._root.cancelled() and (broken := self._root.exception()) is not None:
             log.error("a task of the engine failed", exc_info=broken)
 
@@ -135,8 +140,8 @@ class Engine:
             SessionBusy: another process writes it; `fork` or a replay can be had.
         """
         row = await asyncio.to_thread(self.store.sessions.get, session)
-        if row.id not in self._leases:
-            await self._take(row.id)
+        if row.id not in self._held:
+            await self._held.take(row.id)
             await asyncio.to_thread(recovery.repair, self.store, row.id)
         view = await asyncio.to_thread(reading.open_view, self.store, row.id)
         view = replace(view, house=self.house)
@@ -157,23 +162,12 @@ class Engine:
 
     async def _adopt(self, child: str, parent: str | None) -> None:
         """Take a spawned session as ours, and let those who listen to its parent hear it."""
-        await self._take(child)
+        await self._held.take(child)
         if parent is not None and child not in self._children.setdefault(parent, []):
             self._children[parent].append(child)
             for subscription in self._subscriptions:
                 if subscription.wants(parent):
                     await subscription.add(child)
-
-    async def _take(self, session: str) -> None:
-        held = self._leases.get(session)
-        if held is None or not await asyncio.to_thread(lambda: held.held):
-            self._leases.pop(session, None)
-            lease = await asyncio.to_thread(self.store.sessions.lease, session)
-            if lease is None:
-                raise SessionBusy(
-                    "Another Butler has this session open; fork it, or replay it read-only."
-                )
-            self._leases[session] = lease
 
     # --- doing -----------------------------------------------------------------------------------
 
@@ -188,7 +182,7 @@ class Engine:
         if not prompt.text.strip() and not prompt.attachments:
             raise EngineError("The prompt is empty; type something first.")
         await self._is_chat(session)
-        await self._take(session)
+        await self._held.take(session)
         prompt_id = uuid.uuid4().hex
         said = PromptSubmitted(
             prompt=prompt_id,
@@ -227,7 +221,7 @@ class Engine:
         """Start a session beside the chat; its id, at once. It runs when there is room."""
         parent = task.parent
         if parent is not None and parent in self._begun:
-            await self._take(parent)
+            await self._held.take(parent)
             title = task.title or title_of(task.task)
             workspace = str(self.workspace)
             await self._services.say(
@@ -250,10 +244,15 @@ class Engine:
         lane = self._lanes.get(session)
         if (lane is not None and lane.cancel()) or self._spawner.cancel(session):
             return True
+        await self._spawner.idle(session)  # it has asked, and may still be telling its parent
         row = await asyncio.to_thread(self._row, session)
         if row is None or row.parent is None or row.state != "waiting":
             return False
-        await self._take(session)
+        if self._decisions.settles(session):
+            raise EngineError(
+                "Its changes are being applied just now; that is not stopped half way."
+            )
+        await self._held.take(session)
         await self._approvals.withdraw(session, "cancelled")
         await self._spawner.finish(session, "cancelled", "")
         return True
@@ -275,25 +274,32 @@ class Engine:
         """
         await self._services.ready.wait()
         session, asked = self._approvals.asked(approval)
-        await self._take(session)
-        await self._decisions.decide(session, asked, choice, reason)
+        await self._held.take(session)
+        await self._carried.out(self._decisions.decide(session, asked, choice, reason))
 
     async def settle(
-        self, session: str, choice: SettleChoice, paths: Collection[str] | None = None
+        self,
+        session: str,
+        choice: SettleChoice,
+        paths: Collection[str] | None = None,
+        *,
+        shown: ChangesReady | None = None,
     ) -> None:
         """Apply, keep or discard what a coding session has changed.
 
         Args:
             paths: the files meant; `None` is all that are left. `keep` is always for all.
+            shown: what the user has seen; `None` takes what the journal says now.
 
         Raises:
-            EngineError: it still runs, or there is nothing to settle.
+            EngineError: it still runs, there is nothing to settle, or it is not what was shown.
         """
         await self._services.ready.wait()
-        if self._spawner.runs(session) and not self._approvals.of(session):
+        asks = any(asked.kind == "changes" for asked in self._approvals.of(session))
+        if self._spawner.runs(session) and not asks:
             raise EngineError("This session is still at work; wait for it, or cancel it.")
-        await self._take(session)
-        await self._decisions.settle(session, choice, paths)
+        await self._held.take(session)
+        await self._carried.out(self._decisions.settle(session, choice, paths, shown=shown))
 
     async def tell(
         self, target: str, state: Told, until: int | None = None

@@ -41,15 +41,25 @@ class Spawner:
     """Runs spawned sessions, a few at once."""
 
     def __init__(
-        self, services: Services, tasks: asyncio.TaskGroup, adopt: Adopt, approvals: Approvals
+        self,
+        services: Services,
+        tasks: asyncio.TaskGroup,
+        adopt: Adopt,
+        release: Callable[[str], None],
+        approvals: Approvals,
     ) -> None:
         self.services = services
         self._tasks = tasks
         self._adopt = adopt
+        self._release = release
         self._approvals = approvals
         self._room = asyncio.Semaphore(services.config.sessions.parallel)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._working: set[str] = set()
+        """Those that a cancellation may still reach; what ends is told to its end."""
+        self._called_off: set[str] = set()
+        self._retrying: set[str] = set()
         self.closing = False
         """The program ends: what is cancelled now was interrupted, not called off."""
 
@@ -99,18 +109,33 @@ class Spawner:
         Raises:
             EngineError: it has not ended.
         """
-        if session in self._running:
+        if session in self._running or session in self._retrying:
             raise EngineError("This session is still running; cancel it first.")
+        self._retrying.add(session)
+        try:
+            await self._prepare(session)
+            self.start(session)
+        finally:
+            self._retrying.discard(session)
+
+    async def _prepare(self, session: str) -> None:
         row = await asyncio.to_thread(self.services.store.sessions.get, session)
         if row.state == "waiting":
             raise EngineError("This session waits for your decision; make it, or cancel it first.")
         await self._adopt(session, row.parent)
+        # What it has shown so far is going to change: nothing of that is to be decided any more.
+        await self._approvals.withdraw(session, "it goes on")
         await self.services.say(session, SessionStateChanged(state="queued"))
-        self.start(session)
 
     def cancel(self, session: str) -> bool:
+        """Whether it is stopped by this, or by an earlier order that is still being carried out.
+        What ends by itself just now is left to it."""
         running = self._running.get(session)
-        return running is not None and running.cancel()
+        if running is not None and session in self._working:
+            self._working.discard(session)
+            self._called_off.add(session)
+            running.cancel()
+        return session in self._called_off
 
     def runs(self, session: str) -> bool:
         return session in self._running
@@ -128,10 +153,12 @@ class Spawner:
             return
         task = self._tasks.create_task(self._guarded(session), name=f"spawned {session}")
         self._running[session] = task
+        self._working.add(session)
         task.add_done_callback(lambda _: self._stopped(session))
 
     def _stopped(self, session: str) -> None:
         del self._running[session]
+        self._called_off.discard(session)
         if session in self._again:
             self._again.discard(session)
             if not self.closing:
@@ -152,8 +179,14 @@ class Spawner:
         except Exception:
             log.exception("session %s", session)
             halt = _failed("Something in Butler itself went wrong; the log has it.")
-        if halt.report is not None:
-            await self._end(session, halt.report, now_ms() - began, told=halt.waits)
+        self._working.discard(session)
+        try:
+            if halt.report is not None:
+                await self._end(session, halt.report, now_ms() - began, told=halt.waits)
+            if not self._approvals.of(session) and session not in self._again:
+                self._release(session)
+        except StoreError:
+            log.exception("telling the end of %s", session)
 
     def _stopped_early(self, session: str) -> Halt:
         if not self.closing:
@@ -212,6 +245,8 @@ class Spawner:
             await self.services.say(session, SessionStateChanged(state=state, reason=reason))
         if state == "cancelled":
             await self._announce(session, Report(state=state, reason=reason), 0)
+        if session not in self._running:
+            self._release(session)
 
     async def _end(self, session: str, report: Report, elapsed: int, *, told: bool) -> None:
         """Tell the session and its parent. The figures are the store's, once all is on disk."""

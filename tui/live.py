@@ -136,7 +136,7 @@ class Live:
                 _ = await subscription.add(*children)
                 # Once more: what a dead program left open may have been ended meanwhile, unheard.
                 view = await self.engine.open(session)
-            asking = [task.session for task in view.tasks if task.state == "waiting"]
+            asking = await asyncio.to_thread(self._asking, session)
             waiting = [child for session in asking if (child := await self._load(session))]
         except BaseException:
             subscription.close()
@@ -149,6 +149,10 @@ class Live:
         taking_in = self._take_in(subscription, self.deck)
         self._pump = watched(taking_in, "pump", self.on_failure)
         self.on_change()
+
+    def _asking(self, session: str) -> list[str]:
+        """Spawned sessions with an open question, whatever else their state is."""
+        return [row.id for row in self.engine.store.sessions.children(session) if row.waiting]
 
     async def _take_in(self, subscription: "Subscription", deck: Deck) -> None:
         async for entries in subscription:

@@ -41,7 +41,7 @@ async def close(desk: "Desk", report: Report) -> Halt:
 async def ask_again(desk: "Desk") -> Halt:
     """The program ended between the user's decision and what it was about: ask once more, for
     applying twice does no harm."""
-    left, ready = desk.record.unsettled(), desk.record.changes
+    left, ready = set(desk.record.unsettled()), desk.record.changes
     files = [file for file in ready.files if file.path in left] if ready else []
     await desk.put(question(files), f"changes ready: {counted(files)}")
     return Halt(waits=True)

@@ -5,9 +5,11 @@ leaves both or neither.
 """
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 from router.approvals import Approvals, asked_of
 from router.asking import EngineError
@@ -15,9 +17,11 @@ from router.coding import closing, proposing
 from router.coding.record import Record, record
 from router.coding.visible import visible
 from router.services import Services
+from store.errors import StoreError
 from store.events import (
     AnyEvent,
     ApprovalAsked,
+    ChangedFile,
     ChangeSettled,
     ChangesReady,
     Note,
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from router.coding.workspace import Workspace
     from router.lane import Lane
     from router.spawning import Spawner
+
+log = logging.getLogger(__name__)
 
 SettleChoice: TypeAlias = Literal["apply", "keep", "discard"]
 
@@ -56,7 +62,12 @@ class Decisions:
         self._approvals = approvals
         self._spawner = spawner
         self._lane = lane
-        self._settling: dict[str, asyncio.Lock] = {}
+        self._settling: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def settles(self, session: str) -> bool:
+        """Whether changes of a session are being applied or discarded just now."""
+        lock = self._settling.get(session)
+        return lock is not None and lock.locked()
 
     async def decide(self, session: str, asked: ApprovalAsked, choice: str, reason: str) -> None:
         """Take an answer, and go on with whatever it was asked for.
@@ -105,9 +116,9 @@ class Decisions:
             self._spawner.start(session)
         elif choice == "reject":
             await self._decide(asked, choice, "", PlanDecided(id=plan.id, decision="dropped"))
-            await self._close(found)
             reason = "The plan was rejected; nothing was written."
             await self._spawner.finish(session, "cancelled", reason)
+            await self._close(session, found)
         else:
             await self._propose_another(found, plan, asked, choice, reason)
 
@@ -150,30 +161,68 @@ class Decisions:
     async def _changes(self, asked: ApprovalAsked, session: str, choice: str) -> None:
         if choice not in ("apply", "keep", "discard"):
             raise EngineError(f"{choice!r} is no answer here.")
+        shown = (await self._record(session)).changes
         await self._approvals.decide(asked.approval, choice, "")
-        await self.settle(session, choice)
+        try:
+            await self.settle(session, choice, shown=shown)
+        except (EngineError, StoreError):
+            if not self._approvals.of(session):
+                await self._ask_again(session)
+            raise
 
     async def settle(
-        self, session: str, choice: SettleChoice, paths: Collection[str] | None = None
+        self,
+        session: str,
+        choice: SettleChoice,
+        paths: Collection[str] | None = None,
+        *,
+        shown: ChangesReady | None = None,
     ) -> None:
         """Apply or discard changed files (all that are left, if none is named), or keep the
         branch with all of them.
 
+        Args:
+            shown: what the user has seen, and nothing else is applied; `None` is what the
+                journal says when this is called.
+
         Raises:
-            EngineError: there is nothing to settle, or a path is none of the changed ones.
+            EngineError: there is nothing to settle, a path is none of the changed ones, or the
+                changes are others than those shown.
         """
+        shown = shown or (await self._record(session)).changes
         await self._spawner.idle(session)  # it has asked, and may still be telling its parent
-        async with self._settling.setdefault(session, asyncio.Lock()):
+        lock = self._settling.setdefault(session, asyncio.Lock())
+        async with lock:
             found = await self._record(session)
             left = found.unsettled()
             wanted = _wanted(left, paths)
-            if choice != "discard":
-                await self._must_be_as_shown(session, found, left)
-            settled = await self._settled(found, choice, wanted, left)
+            if found.changes != shown:
+                raise EngineError("The changes are no longer those that were shown: look again.")
+            await self._must_be_as_shown(session, found, left)
+            settled = await self._settled(found, choice, wanted)
             await self._services().say(session, *settled)
             for event in settled:
                 found.settled[event.path] = event
             await self._after(session, found, settled)
+
+    async def _ask_again(self, session: str) -> None:
+        """What was decided could not be done: the question is there again."""
+        found = await self._record(session)
+        left = set(found.unsettled())
+        files = [file for file in found.changes.files if file.path in left] if found.changes else []
+        if files:
+            await self._put(session, files, f"changes ready: {closing.counted(files)}")
+
+    async def _put(
+        self,
+        session: str,
+        files: Sequence[ChangedFile],
+        reason: str,
+        conflicts: Sequence[str] = (),
+    ) -> None:
+        question = await asyncio.to_thread(closing.question, files, conflicts)
+        waits = SessionStateChanged(state="waiting", reason=reason)
+        await self._approvals.put(session, asked_of(question), waits)
 
     async def _must_be_as_shown(self, session: str, found: Record, left: list[str]) -> None:
         """What is applied is what the user has seen, whatever wrote to the workspace since."""
@@ -186,15 +235,13 @@ class Decisions:
         await self._approvals.withdraw(session, "the workspace has changed")
         ready = ChangesReady(files=files, text=found.changes.text if found.changes else "")
         self._services().say(session, ready)
-        reason = f"changes ready: {closing.counted(files)}"
-        waits = SessionStateChanged(state="waiting", reason=reason)
-        await self._approvals.put(session, asked_of(closing.question(files)), waits)
+        await self._put(session, files, f"changes ready: {closing.counted(files)}")
         raise EngineError(
             "The workspace has changed since it was shown. Nothing was applied: look again."
         )
 
     async def _settled(
-        self, found: Record, choice: SettleChoice, wanted: list[str], left: list[str]
+        self, found: Record, choice: SettleChoice, wanted: list[str]
     ) -> Sequence[ChangeSettled]:
         workspace = self._workspace(found)
         title = found.started.title if found.started else ""
@@ -208,20 +255,16 @@ class Decisions:
         """Tell what was done; ask again about what is left, or end the session."""
         await self._approvals.withdraw(session, "settled")
         self._services().say(session, Note(level="info", text=_told(settled)))
-        left = found.unsettled()
+        left = set(found.unsettled())
         if not left:
-            if "" not in found.settled:
-                await self._close(found)
             await self._spawner.finish(session, "done", "")
+            if "" not in found.settled:
+                await self._close(session, found)
             return
-        ready = found.changes
-        files = [file for file in ready.files if file.path in left] if ready else []
-        conflicts = [path for path in left if path in found.settled]
-        asked = asked_of(closing.question(files, conflicts))
+        files = [file for file in found.changes.files if file.path in left] if found.changes else []
+        conflicts = [file.path for file in files if file.path in found.settled]
         reason = f"conflict in {visible(conflicts[0], keep='')}" if conflicts else "changes ready"
-        reason = f"{reason}: {closing.counted(files)}"
-        waits = SessionStateChanged(state="waiting", reason=reason)
-        await self._approvals.put(session, asked, waits)
+        await self._put(session, files, f"{reason}: {closing.counted(files)}", conflicts)
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -237,16 +280,24 @@ class Decisions:
         workspace = Workspace(found.opened)
         if not workspace.exists:
             raise EngineError(
-                f"Its workspace {found.opened.folder} is gone, and with it the changes; "
-                "run the session again to have them made anew."
+                f"Its workspace {found.opened.folder} can't be used: it, or the repository it "
+                f"belongs to ({found.opened.source}), is gone or was moved. Put that back, or "
+                "cancel the session with x."
             )
         return workspace
 
-    async def _close(self, found: Record) -> None:
+    async def _close(self, session: str, found: Record) -> None:
+        """Take the workspace away; where that fails, the session has ended all the same."""
         from router.coding.workspace import Workspace
 
-        if found.opened is not None:
+        if found.opened is None:
+            return
+        try:
             await Workspace(found.opened).close()
+        except EngineError as error:
+            log.exception("closing the workspace of %s", session)
+            text = f"Its workspace is left over: {error} To clean up: butler workspaces"
+            self._services().say(session, Note(level="warning", text=text))
 
 
 def _wanted(left: Sequence[str], paths: Collection[str] | None) -> list[str]:
@@ -254,7 +305,8 @@ def _wanted(left: Sequence[str], paths: Collection[str] | None) -> list[str]:
         raise EngineError("There are no changes left to settle here.")
     if paths is None:
         return list(left)
-    unknown = sorted(set(paths) - set(left))
+    paths = set(paths)
+    unknown = sorted(paths - set(left))
     if unknown:
         raise EngineError(f"{unknown[0]!r} is none of the changes; there are: {', '.join(left)}.")
     return [path for path in left if path in paths]

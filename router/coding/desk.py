@@ -65,6 +65,8 @@ class Desk:
         self._approvals = approvals
         self._away = away
         self.record = Record()
+        self._late: set[str] = set()
+        """Questions of an earlier life that were answered since it ended."""
         self.agent: AgentFile | None = None
         self._opened: WorkspaceOpened | None = None
 
@@ -81,8 +83,11 @@ class Desk:
         if started is None:
             reason = "This session has no beginning; it can't be run."
             return Halt(report=Report(state="failed", reason=reason))
+        self._late = self._approvals.take_late(self.record.given)
         if self.record.settling and self.record.unsettled():
             return await closing.ask_again(self)
+        if self.record.finished and not self.record.unsettled():
+            return Halt(report=Report(state="done"))  # it ended before that could be told
         if self.record.open("changes"):
             await self.withdraw("it goes on")
         if started.agent:
@@ -202,10 +207,8 @@ class Desk:
         return self.record.was_approved(call.call) and not self._answered_late(call.call)
 
     def _answered_late(self, call: str) -> bool:
-        return any(
-            asked.call == call and self._approvals.came_late(approval)
-            for approval, asked in self.record.asked.items()
-        )
+        asked = self.record.asked
+        return any(asked[approval].call == call for approval in self._late)
 
     def assignment(self, started: SessionStarted) -> Assignment:
         files = [f'<file name="{a.name}">\n{a.text}\n</file>' for a in started.attachments]
@@ -276,16 +279,18 @@ class Desk:
 
     async def ask(self, question: Question) -> ApprovalGiven:
         """Ask the user something in the middle of the work, and wait. What was decided about
-        exactly this in an earlier life counts."""
+        exactly this since an earlier life had ended counts, once."""
         digest = hashlib.sha256(question.shown.encode()).hexdigest()
-        known = self.record.answer(question.call, digest)
-        if known is not None:
-            return known
+        for known in self.record.answers(question.call, digest):
+            if known.approval in self._late:
+                self._late.discard(known.approval)
+                return known
         asked = self._asked_before(question.call, digest) or asked_of(question)
         reason = _WAITS[question.kind].format(" ".join(question.shown.split())[:80])
         waits = SessionStateChanged(state="waiting", reason=reason)
         async with self._away():
             given = await self._approvals.ask(self.session, asked, waits)
+            self.say(SessionStateChanged(state="queued"))
         self.record.asked[asked.approval] = asked
         self.record.given[asked.approval] = given
         self.say(SessionStateChanged(state="running"))

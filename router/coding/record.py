@@ -49,6 +49,9 @@ class Record(msgspec.Struct, kw_only=True):
     """By approval."""
     changes: ChangesReady | None = None
     settled: dict[str, ChangeSettled] = msgspec.field(default_factory=dict[str, ChangeSettled])
+    finished: bool | None = None
+    """Whether the work had come to its end when the changes were shown; else it had failed or was
+    called off. `None` while nothing tells."""
     settling: bool = False
     """The user has decided about the changes, and nothing tells that it was done."""
     worked_ms: int = 0
@@ -66,12 +69,17 @@ class Record(msgspec.Struct, kw_only=True):
         said = self.decided
         return self.plan if said is not None and said.decision == "approved" else None
 
-    def answer(self, call: str, digest: str) -> ApprovalGiven | None:
-        """What the user has decided about a tool call that shows exactly this."""
-        for approval, asked in self.asked.items():
-            if asked.call == call and asked.digest == digest and approval in self.given:
-                return self.given[approval]
-        return None
+    def answers(self, call: str, digest: str) -> list[ApprovalGiven]:
+        """What the user has decided about tool calls of this id that showed exactly this. Services
+        may give an id twice."""
+        return [
+            given
+            for approval, asked in self.asked.items()
+            if asked.call == call
+            and asked.digest == digest
+            and (given := self.given.get(approval)) is not None
+            and given.choice in asked.choices
+        ]
 
     def open(self, kind: str = "") -> list[ApprovalAsked]:
         """What was asked (of a kind) and not answered."""
@@ -152,6 +160,7 @@ def _given(found: Record, event: ApprovalGiven, _at: int) -> None:
 
 def _ready(found: Record, event: ChangesReady, _at: int) -> None:
     found.changes, found.settled, found.settling = event, {}, False
+    found.finished = None
 
 
 def _settled(found: Record, event: ChangeSettled, _at: int) -> None:
@@ -162,6 +171,8 @@ def _state(found: Record, event: SessionStateChanged, at: int) -> None:
     if found.running_since is not None:
         found.worked_ms += max(0, at - found.running_since)
         found.running_since = None
+    if found.changes is not None and found.finished is None:
+        found.finished = event.state == "waiting"
     if event.state == "running":
         found.running_since = at
 

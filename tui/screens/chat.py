@@ -263,7 +263,9 @@ class ChatScreen(HouseScreen):
             self.say("No coding session has changes to look at.", error=True)
 
     async def _settle(self, session: str, choice: "Choice", paths: tuple[str, ...] | None) -> None:
-        await self.live.engine.settle(session, choice, paths)
+        view = self.deck.get(session)
+        shown = view.changes if view else None
+        await self.live.engine.settle(session, choice, paths, shown=shown)
 
     # --- stopping ---
 
@@ -275,12 +277,19 @@ class ChatScreen(HouseScreen):
 
     async def interrupt(self) -> bool:
         """Stop what runs in the tab shown. Whether anything did."""
-        return self.live.is_ready and await self.live.engine.cancel(self.active)
+        return self.live.is_ready and await self._cancel(self.active)
+
+    async def _cancel(self, session: str) -> bool:
+        try:
+            return await self.live.engine.cancel(session)
+        except REFUSALS as error:
+            self.say(str(error), error=True)
+            return True
 
     @on(TaskList.CancelWanted)
     async def _cancel_task(self, message: TaskList.CancelWanted) -> None:
         if self.confirmed(f"cancel {message.session}", "Press x again to cancel this task."):
-            _ = await self.live.engine.cancel(message.session)
+            _ = await self._cancel(message.session)
 
     @on(TaskList.RetryWanted)
     async def _retry_task(self, message: TaskList.RetryWanted) -> None:

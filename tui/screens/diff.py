@@ -169,6 +169,9 @@ class DiffScreen(Screen[None]):
         """Follow the session: files are settled, or it has gone on and changed more."""
         if view is None or view is self.view:
             return
+        if view.changes is not self.view.changes and self.is_mounted:
+            # Other changes than the eye has seen: no key meant for the old ones is for these.
+            self.acts_at = asyncio.get_running_loop().time() + GUARD
         self.view = view
         if self.is_mounted:
             self._show()

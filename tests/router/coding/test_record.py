@@ -60,9 +60,9 @@ def test_rejected_plans_are_remembered_with_the_reason() -> None:
 def test_an_answer_counts_for_the_call_and_the_text_it_was_given_for() -> None:
     given = ApprovalGiven(approval="a", digest="d", choice="approve")
     found = of(command("a", "call-1"), given)
-    assert found.answer("call-1", "d") == given
-    assert found.answer("call-2", "d") is None
-    assert found.answer("call-1", "another") is None
+    assert found.answers("call-1", "d") == [given]
+    assert found.answers("call-2", "d") == []
+    assert found.answers("call-1", "another") == []
     assert found.was_approved("call-1")
     assert found.open() == []
 
