@@ -5,15 +5,15 @@ from another process or from the journal; how streamed text was cut makes no dif
 """
 
 import zlib
-from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar, cast, get_args
+from collections.abc import Iterable
+from typing import Final, cast, get_args
 
 from msgspec.structs import replace
 
 from router import fold_tasks
-from router.settled import Settled
+from router.fold_desk import DESK, STEPS
+from router.fold_messages import Step, change, find, with_message
 from router.view import (
-    WINDOW,
     House,
     LongText,
     Message,
@@ -29,12 +29,9 @@ from store.events import (
     ApprovalGiven,
     Band,
     BandChanged,
-    ChangeSettled,
-    ChangesReady,
     ConfigurationApplied,
     Entry,
     Event,
-    FileChanged,
     ForecastChanged,
     Gauge,
     GaugeChanged,
@@ -42,8 +39,6 @@ from store.events import (
     HistorySummarized,
     ModelSwitched,
     Note,
-    PlanCompared,
-    PlanProposed,
     PromptSubmitted,
     ReasoningDelta,
     ReplyFailed,
@@ -58,14 +53,8 @@ from store.events import (
     ThresholdCrossed,
     ToolCalled,
     ToolReturned,
-    WorkspaceOpened,
 )
 
-E = TypeVar("E", bound=Event)
-DESK: Final[frozenset[type[Event]]] = frozenset(
-    {WorkspaceOpened, PlanProposed, PlanCompared, ChangesReady, ChangeSettled}
-)
-"""Events of a coding session that say what stands apart from its messages."""
 BAND_ORDER: Final[tuple[Band, ...]] = get_args(Band)
 
 
@@ -171,7 +160,7 @@ def _started(view: View, entry: Entry, event: SessionStarted) -> View:
         attachments=event.attachments,
         private=event.private,
     )
-    return _with_message(view, task)
+    return with_message(view, task)
 
 
 def _state(view: View, _entry: Entry, event: SessionStateChanged) -> View:
@@ -193,18 +182,18 @@ def _submitted(view: View, entry: Entry, event: PromptSubmitted) -> View:
         private=event.private,
         critical=event.critical,
     )
-    return _with_message(view, message)
+    return with_message(view, message)
 
 
 def _routed(view: View, _entry: Entry, event: RouteDecided) -> View:
     held = {message.id for message in view.messages}
     routes = {prompt: route for prompt, route in view.routes.items() if prompt in held}
     view = replace(view, routes={**routes, event.prompt: event})
-    return _change(view, event.prompt, lambda message: replace(message, state="finished"))
+    return change(view, event.prompt, lambda message: replace(message, state="finished"))
 
 
 def _reply_started(view: View, entry: Entry, event: ReplyStarted) -> View:
-    view = _change(view, event.prompt, lambda message: replace(message, state="finished"))
+    view = change(view, event.prompt, lambda message: replace(message, state="finished"))
     reply = Message(
         id=event.reply,
         role="butler",
@@ -217,9 +206,9 @@ def _reply_started(view: View, entry: Entry, event: ReplyStarted) -> View:
         why=event.why,
         private=event.private,
     )
-    if _find(view, event.reply) is None:
-        return _with_message(view, reply)
-    return _change(view, event.reply, lambda old: replace(reply, at=old.at))
+    if find(view, event.reply) is None:
+        return with_message(view, reply)
+    return change(view, event.reply, lambda old: replace(reply, at=old.at))
 
 
 def _grown(text: LongText, offset: int, more: str) -> LongText:
@@ -232,14 +221,14 @@ def _text(view: View, _entry: Entry, event: TextDelta) -> View:
         text = _grown(message.text, event.offset, event.text)
         return replace(message, text=text, state="streaming")
 
-    return _change(view, event.reply, grow)
+    return change(view, event.reply, grow)
 
 
 def _reasoning(view: View, _entry: Entry, event: ReasoningDelta) -> View:
     def grow(message: Message) -> Message:
         return replace(message, reasoning=_grown(message.reasoning, event.offset, event.text))
 
-    return _change(view, event.reply, grow)
+    return change(view, event.reply, grow)
 
 
 def _switched(view: View, _entry: Entry, event: ModelSwitched) -> View:
@@ -253,7 +242,7 @@ def _switched(view: View, _entry: Entry, event: ModelSwitched) -> View:
             account=event.account,
         )
 
-    return _change(view, event.reply, switch)
+    return change(view, event.reply, switch)
 
 
 def _tool_called(view: View, _entry: Entry, event: ToolCalled) -> View:
@@ -266,7 +255,7 @@ def _tool_called(view: View, _entry: Entry, event: ToolCalled) -> View:
         )
         return replace(message, tools=(*message.tools, used), state="streaming")
 
-    return _change(view, event.reply, call)
+    return change(view, event.reply, call)
 
 
 def _tool_returned(view: View, _entry: Entry, event: ToolReturned) -> View:
@@ -279,7 +268,7 @@ def _tool_returned(view: View, _entry: Entry, event: ToolReturned) -> View:
         )
         return replace(message, tools=tools)
 
-    return _change(view, event.reply, end)
+    return change(view, event.reply, end)
 
 
 def _whole(message: Message, text: str) -> LongText:
@@ -298,7 +287,7 @@ def _reply_finished(view: View, entry: Entry, event: ReplyFinished) -> View:
             ended_at=entry.at,
         )
 
-    return _change(view, event.reply, finish)
+    return change(view, event.reply, finish)
 
 
 def _reply_failed(view: View, entry: Entry, event: ReplyFailed) -> View:
@@ -317,11 +306,11 @@ def _reply_failed(view: View, entry: Entry, event: ReplyFailed) -> View:
             ended_at=entry.at,
         )
 
-    view = _change(view, event.prompt, lambda message: replace(message, state="finished"))
-    if _find(view, event.reply) is None:
+    view = change(view, event.prompt, lambda message: replace(message, state="finished"))
+    if find(view, event.reply) is None:
         reply = Message(id=event.reply, role="butler", at=entry.at, prompt=event.prompt)
-        view = _with_message(view, reply)
-    return _change(view, event.reply, fail)
+        view = with_message(view, reply)
+    return change(view, event.reply, fail)
 
 
 def _announced(view: View, entry: Entry, event: SessionAnnounced) -> View:
@@ -341,7 +330,7 @@ def _announced(view: View, entry: Entry, event: SessionAnnounced) -> View:
         model=event.model,
         private=event.private,
     )
-    return _with_message(view, message)
+    return with_message(view, message)
 
 
 def _noted(view: View, entry: Entry, event: Note) -> View:
@@ -352,7 +341,7 @@ def _noted(view: View, entry: Entry, event: Note) -> View:
         text=LongText().plus(event.text),
         level=event.level,
     )
-    return _with_message(view, note)
+    return with_message(view, note)
 
 
 def _summarized(view: View, _entry: Entry, event: HistorySummarized) -> View:
@@ -367,88 +356,11 @@ def _given(view: View, _entry: Entry, event: ApprovalGiven) -> View:
     left = tuple(asked for asked in view.approvals if asked.approval != event.approval)
     asked = next((a for a in view.approvals if a.approval == event.approval), None)
     if asked is not None and asked.kind == "secret" and event.choice == "approve":
-        view = _change(view, asked.prompt, lambda message: replace(message, private=True))
+        view = change(view, asked.prompt, lambda message: replace(message, private=True))
     return replace(view, approvals=left)
 
 
-# --- the coding desk -----------------------------------------------------------------------------
-
-
-def _workspace_opened(view: View, _entry: Entry, event: WorkspaceOpened) -> View:
-    return replace(view, workspace_opened=event)
-
-
-def _plan_proposed(view: View, entry: Entry, event: PlanProposed) -> View:
-    message = Message(
-        id=f"plan-{event.id}",
-        role="plan",
-        at=entry.at,
-        text=LongText().plus(event.text),
-        tier=event.tier,
-        model=event.model,
-        title=event.plan.title,
-    )
-    return _with_message(replace(view, plan=event), message)
-
-
-def _plan_compared(view: View, _entry: Entry, event: PlanCompared) -> View:
-    others = [one for one in view.alternatives if one.number != event.number]
-    alternatives = tuple(sorted((*others, event), key=lambda one: one.number))
-    return replace(view, alternatives=alternatives)
-
-
-def _file_changed(view: View, _entry: Entry, event: FileChanged) -> View:
-    def note(message: Message) -> Message:
-        if not message.tools:
-            return message
-        made = next((use for use in message.tools if use.call == event.call), message.tools[-1])
-        changed = replace(made, changed=(*made.changed, event))
-        tools = tuple(changed if use is made else use for use in message.tools)
-        return replace(message, tools=tools)
-
-    return _change(view, event.reply, note)
-
-
-def _changes_ready(view: View, _entry: Entry, event: ChangesReady) -> View:
-    return replace(view, changes=event, settled=Settled())
-
-
-def _change_settled(view: View, _entry: Entry, event: ChangeSettled) -> View:
-    return replace(view, settled=view.settled.grown(event))
-
-
-# --- messages ------------------------------------------------------------------------------------
-
-
-def _with_message(view: View, message: Message) -> View:
-    if _find(view, message.id) is not None:
-        return view
-    messages = (*view.messages, message)
-    over = max(0, len(messages) - WINDOW)
-    # Counted as the store counts: a note is no message of its own there.
-    dropped = sum(1 for old in messages[:over] if old.role != "note")
-    return replace(view, messages=messages[over:], earlier=view.earlier + dropped)
-
-
-def _find(view: View, message_id: str) -> int | None:
-    """Index of a message; what changes is nearly always among the last few."""
-    for index in range(len(view.messages) - 1, -1, -1):
-        if view.messages[index].id == message_id:
-            return index
-    return None
-
-
-def _change(view: View, message_id: str, change: Callable[[Message], Message]) -> View:
-    index = _find(view, message_id)
-    if index is None:
-        return view
-    messages = view.messages
-    changed = change(messages[index])
-    return replace(view, messages=(*messages[:index], changed, *messages[index + 1 :]))
-
-
-_Step = Callable[[View, Entry, Any], View]
-_SESSION: dict[type[Event], _Step] = {
+_SESSION: dict[type[Event], Step] = {
     SessionStarted: _started,
     SessionStateChanged: _state,
     SessionTitled: _titled,
@@ -467,10 +379,5 @@ _SESSION: dict[type[Event], _Step] = {
     Note: _noted,
     ApprovalAsked: _asked,
     ApprovalGiven: _given,
-    WorkspaceOpened: _workspace_opened,
-    PlanProposed: _plan_proposed,
-    PlanCompared: _plan_compared,
-    FileChanged: _file_changed,
-    ChangesReady: _changes_ready,
-    ChangeSettled: _change_settled,
+    **STEPS,
 }

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from router.fold import DESK, fold, fold_all, fold_desk, fold_house
+from router.fold import fold, fold_all, fold_desk, fold_house
+from router.fold_desk import DESK
 from router.fold_tasks import ENDED
 from router.view import TASKS, House, Task, View
 from store.events import SessionStarted
