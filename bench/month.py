@@ -32,10 +32,10 @@ from bench import _simulated as simulated
 from bench._simulated import BEGIN, CLOUD, DAYS, HOUR, OPUS, Clock, Line, Service, Task
 from router import context
 from router.bands import BANDS
+from router.calls import Call, Outcome
 from router.catalogue import Catalogue
 from router.config import Budget
 from router.context import Turn
-from router.dispatch import Call, Outcome
 from router.gauges import span
 from router.keeper import Keeper
 from router.opening import zone_of

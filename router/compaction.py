@@ -7,9 +7,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from router import context, house_rules
+from router.calls import Call
 from router.config import ModelRef
 from router.context import Turn
-from router.dispatch import Call
 from router.policy import Ask
 from router.services import Services
 from router.view import View

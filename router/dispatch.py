@@ -5,10 +5,8 @@ Every call of every kind goes through here, so each is metered and each obeys th
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from store.opening import Store
 
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
 
 from router import attempts
 from router.attempts import Attempt, Ended
+from router.calls import Act, Acted, Call, Outcome, Problem
 from router.catalogue import Catalogue
 from router.clock import now_ms
 from router.config import Config, ModelRef
@@ -29,11 +28,9 @@ from router.providers.base import (
     Failure,
     Message,
     Missing,
-    OpaquePart,
     Refused,
     Request,
     TextPart,
-    Tool,
     ToolCallPart,
     ToolResultPart,
 )
@@ -55,67 +52,6 @@ log = logging.getLogger(__name__)
 
 _STEPS: Final = 12
 """Times a model may call tools within one reply."""
-
-Problem = tuple[Tier, str]
-
-Prepare = Callable[[int, bool], Fitted]
-"""Messages that fit into so many tokens, for a local model or not."""
-
-
-Act = Callable[[ToolCallPart], Awaitable["Acted"]]
-
-
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted, whoever serves it."""
-
-    session: str
-    prompt: str
-    reply: str
-    kind: str
-    """What the ledger books it under."""
-    system: Callable[[Tier], str]
-    """The system prompt for a model of that tier."""
-    prepare: Prepare
-    candidates: Sequence[Candidate]
-    max_output: int
-    private: bool = False
-    overheard: bool = False
-    """A local model would hear something private of earlier: its answer may hold it."""
-    quiet: bool = False
-    """Metered, but no part of the transcript."""
-    tools: tuple[Tool, ...] = ()
-    act: Act | None = None
-    """Runs a tool. Called only for tools that were offered, once for each call. `None` ends the
-    reply with the calls: whoever asked runs them, and asks anew with what they gave."""
-
-
-class Acted(msgspec.Struct, frozen=True):
-    """What a tool gave back, for the model to read."""
-
-    text: str
-    failed: bool = False
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    text: str
-    failure: str = ""
-    """Empty when the reply finished."""
-    message: str = ""
-    problems: tuple[Problem, ...] = ()
-    """Of a failure: who was tried or passed over, and why each did not answer."""
-    tier: Tier | None = None
-    model: str = ""
-    usage: Usage = msgspec.field(default_factory=Usage)
-    cost: float | None = 0.0
-    known_cost: float = 0.0
-    """What is known of the cost, also where an attempt without a price leaves the whole unknown."""
-    stop_reason: str = ""
-    calls: tuple[ToolCallPart, ...] = ()
-    """Tools it called and nobody has run yet."""
-    opaque: tuple[OpaquePart, ...] = ()
-    """To be sent back with the calls, before them."""
-    offered: bool = True
-    """Whether the model that answered was offered the tools at all."""
 
 
 class Dispatcher:

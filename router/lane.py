@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from router import compaction, context, delegating, house_rules, intent, reading, recovery
 from router.approvals import Approvals, asked_of
 from router.asking import EngineError, SpawnTask, Waiting
+from router.calls import Call
 from router.coding import kit
 from router.coding.contract import Question
 from router.consent import Consent
-from router.dispatch import Call
 from router.policy import Ask, Refusal, Unconfirmed
 from router.policy_table import Work
 from router.providers.base import Failure

@@ -5,10 +5,10 @@ import uuid
 from typing import Final
 
 from router import context, house_rules
+from router.calls import Call, Outcome
 from router.coding.contract import Report
 from router.config import ModelRef
 from router.context import Turn
-from router.dispatch import Call, Outcome
 from router.policy import Ask
 from router.services import Services
 from router.view import View

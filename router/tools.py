@@ -6,10 +6,10 @@ from typing import Final, Literal
 import msgspec
 
 from router.asking import EngineError, SpawnTask
+from router.calls import Acted
 from router.clock import now_ms
 from router.coding.contract import Stop, ToolsOfferedAndRun
 from router.delegating import title_of
-from router.dispatch import Acted
 from router.policy import span
 from router.providers.base import Tool, ToolCallPart
 from router.view import House

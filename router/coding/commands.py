@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from router.calls import Acted
 from router.coding.command_line import Reading, read, warnings
 from router.coding.contract import Ask, Question, Stop
 from router.coding.running import Ran, run
 from router.coding.sandbox import Sandbox
 from router.coding.visible import visible, visible_command
 from router.coding.withholding import withheld
-from router.dispatch import Acted
 from store.events import ApprovalGiven
 
 LONGEST: Final = 8192

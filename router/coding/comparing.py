@@ -9,13 +9,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from router import context
+from router.calls import Call, Outcome
 from router.coding.contract import Assignment, Say
 from router.coding.estimating import estimate
 from router.coding.plan_text import TITLE, line, plan_text, planned
 from router.coding.visible import visible
 from router.config import ModelRef
 from router.context import Turn
-from router.dispatch import Call, Outcome
 from router.policy import Ask
 from router.services import Services
 from store.events import Candidate, Plan, PlanCompared, Tier

@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from router.dispatch import Acted
+from router.calls import Acted
 from router.providers.base import Tool, ToolCallPart
 from store.events import AnyEvent, ApprovalGiven, SessionState, Tier
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from router.calls import Acted
 from router.coding.contract import Ask, Say
-from router.dispatch import Acted
 from router.services import Services
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from router.calls import Acted, Call, Outcome
 from router.coding.contract import Assignment, Say, ToolsOfferedAndRun
 from router.coding.history import History, Step
 from router.coding.offered import READING
 from router.coding.plan_text import bounded, change_of, line, plan_of, plan_text
 from router.context import Fitted, estimate
-from router.dispatch import Acted, Call, Outcome
 from router.providers.base import Tool, ToolCallPart, ToolResultPart
 from router.services import Services
 from router.tool_calls import too_long

@@ -10,13 +10,13 @@ from typing import Final
 
 import msgspec
 
+from router.calls import Acted, Call, Outcome
 from router.coding import sentences
 from router.coding.circles import Circles
 from router.coding.contract import Assignment, Report, Say, Stop, ToolsOfferedAndRun
 from router.coding.history import History, Step
 from router.coding.visible import visible
 from router.context import Fitted, estimate
-from router.dispatch import Acted, Call, Outcome
 from router.policy import Refusal
 from router.providers.base import ToolCallPart, ToolResultPart
 from router.services import Services

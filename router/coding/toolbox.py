@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, Protocol
 
+from router.calls import Acted
 from router.coding.confinement import PathProblem
 from router.coding.contract import Ask, Question, Say, Stop
 from router.coding.differences import Difference, difference, lines_of
@@ -33,7 +34,6 @@ from router.coding.searching import Search, SearchProblem, search
 from router.coding.textfiles import LARGEST, Proposed, Stamp, TextFile, load, make
 from router.coding.visible import visible
 from router.coding.withholding import puts_placeholder
-from router.dispatch import Acted
 from router.providers.base import Tool, ToolCallPart
 from store.events import Change, FileChanged
 

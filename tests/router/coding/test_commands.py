@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from router.calls import Acted
 from router.coding.commands import Allowed, Commands
 from router.coding.contract import Question, Stop
 from router.coding.sandbox import Sandbox
-from router.dispatch import Acted
 from store.events import ApprovalGiven
 
 

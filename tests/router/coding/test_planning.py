@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from router.calls import Acted
 from router.coding.contract import Question
 from router.coding.plan_text import plan_text
 from router.coding.planning import Planner, Proposed, overview
 from router.coding.toolbox import READING, Toolbox
 from router.config import ModelSettings
-from router.dispatch import Acted
 from router.policy import Ask, Refusal
 from router.providers.base import ToolCallPart
 from store.events import (

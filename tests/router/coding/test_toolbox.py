@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.calls import Acted
 from router.coding.contract import Question, Stop
 from router.coding.textfiles import Proposed, Stamp, make
 from router.coding.toolbox import READING, TOOL_NAMES, Toolbox
-from router.dispatch import Acted
 from router.providers.base import ToolCallPart
 from store.events import AnyEvent, ApprovalGiven, FileChanged
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from router.calls import Acted
 from router.clock import now_ms
 from router.coding.contract import Assignment, Report, ToolsOfferedAndRun
 from router.coding.history import History
 from router.coding.specialist import Specialist
 from router.config import Config
-from router.dispatch import Acted
 from router.opening import open_services, prepare
 from router.places import Places
 from router.policy import Ask
