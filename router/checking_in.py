@@ -15,14 +15,14 @@ async def models_of(name: str, account: Account, key: str | None) -> list[str]:
 
     Args:
         name: the account's, for the sentences of failures.
-        account: of a wire that has a service, not the embedded model's.
+        account: of a wire that has a service, not the embedded model's, nor a program's.
 
     Raises:
         Failure: it does not answer, or refuses the key.
     """
     from router.providers import Connection, open_model
 
-    assert account.wire != "embedded"  # noqa: S101 (the caller's duty)
+    assert account.wire not in ("embedded", "cli")  # noqa: S101 (the caller's duty)
     connection = Connection(wire=account.wire, account=name, base_url=account.base_url, key=key)
     try:
         async with asyncio.timeout(_PATIENCE):
