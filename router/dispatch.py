@@ -18,7 +18,7 @@ from router.attempts import Attempt, Ended
 from router.calls import Act, Acted, Call, Outcome, Problem
 from router.catalogue import Catalogue
 from router.clock import now_ms
-from router.config import Config, ModelRef
+from router.config import Config, ModelRef, program_of
 from router.connections import Connections
 from router.context import Fitted, continued
 from router.keeper import Keeper
@@ -81,7 +81,7 @@ class Dispatcher:
     def can_write(self, candidate: Candidate) -> bool:
         """Whether it can change files: with our tools, or by itself."""
         ref = ModelRef(candidate.account, candidate.model)
-        return ref.account.startswith("cli:") or self.can_call_tools(ref)
+        return program_of(ref.account) is not None or self.can_call_tools(ref)
 
     async def run(self, call: Call) -> Outcome:
         """Answer with the first candidate that can. The outcome is in the journal when it returns.

@@ -14,7 +14,7 @@ from router.coding.contract import Assignment, Say
 from router.coding.estimating import estimate
 from router.coding.plan_text import TITLE, line, plan_text, planned
 from router.coding.visible import visible
-from router.config import ModelRef
+from router.config import ModelRef, program_of
 from router.context import Turn
 from router.policy import Ask
 from router.services import Services
@@ -36,8 +36,6 @@ _PHRASE: Final = 100
 _LABEL: Final = re.compile(
     r"[*#\s-]*(?P<name>approach|trade-?off|risk|file)s?\s*:[*]*\s*", re.IGNORECASE
 )
-_PROGRAM: Final = "cli:"
-"""What the accounts of programs on the PATH begin with: they work, they don't sketch."""
 
 SYSTEM: Final = """\
 You are a senior software engineer. Another model is planning a coding task; say in a few lines \
@@ -113,7 +111,8 @@ def _allowed(services: Services) -> Iterator[Candidate]:
     for tier in ORDER:
         for candidate in rows:
             serves = candidate.tier == tier and not candidate.passed_over
-            if serves and not candidate.account.startswith(_PROGRAM):
+            # A program on the PATH works, it doesn't sketch.
+            if serves and program_of(candidate.account) is None:
                 yield candidate
 
 

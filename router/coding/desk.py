@@ -13,7 +13,7 @@ from router.clock import now_ms
 from router.coding import closing, kit, proposing
 from router.coding.contract import Assignment, Halt, Question, Report
 from router.coding.record import Record, record
-from router.config import ModelRef
+from router.config import ModelRef, program_of
 from router.policy import Ask
 from router.policy_table import Work
 from router.providers.base import Failure, ToolCallPart
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from router.coding.workspace import Workspace
 
 log = logging.getLogger(__name__)
-
-CLI: Final = "cli:"
-"""What the accounts of programs on the PATH begin with."""
 
 _EMPTY: Final = (
     "{source} is too large to copy: this session works in an empty folder and sees nothing of it. "
@@ -149,7 +146,7 @@ class Desk:
         while True:
             candidates = [c for c in self.candidates("code") if _ref(c) not in failed]
             first = next((one for one in candidates if not one.passed_over), None)
-            if first is None or not first.account.startswith(CLI):
+            if first is None or program_of(first.account) is None:
                 return await self._by_specialist(started)
             try:
                 return await self._by_program(started, first)
@@ -158,7 +155,7 @@ class Desk:
                 failed.add(ref)
                 self.services.keeper.failed(ref, failure)
                 log.info("%s failed: %s: %s", ref, failure.name, failure)
-                text = f"{first.account.removeprefix(CLI)} stopped: {failure}"
+                text = f"{program_of(first.account)} stopped: {failure}"
                 self.say(Note(level="warning", text=text))
 
     async def _by_specialist(self, started: SessionStarted) -> Report:
@@ -182,7 +179,7 @@ class Desk:
     def _models(self) -> Sequence[Candidate]:
         """Whom the specialist may ask: no program, but why one was passed over is told."""
         return [
-            c for c in self.candidates("code") if c.passed_over or not c.account.startswith(CLI)
+            c for c in self.candidates("code") if c.passed_over or program_of(c.account) is None
         ]
 
     async def _by_program(self, started: SessionStarted, candidate: Candidate) -> Report:
@@ -253,7 +250,7 @@ class Desk:
     @staticmethod
     def _pins_a_program(started: SessionStarted, work: Work) -> bool:
         """A program on the PATH writes code; it doesn't plan for others."""
-        return work != "code" and (started.model or "").startswith(CLI)
+        return work != "code" and program_of(started.model or "") is not None
 
     # --- asking ----------------------------------------------------------------------------------
 

@@ -16,15 +16,13 @@ from router.coding.circles import Circles
 from router.coding.contract import Assignment, Report, Say, Stop, ToolsOfferedAndRun
 from router.coding.history import History, Step
 from router.coding.visible import visible
+from router.config import program_of
 from router.context import Fitted, estimate
 from router.policy import Refusal
 from router.providers.base import ToolCallPart, ToolResultPart
 from router.services import Services
 from router.tool_calls import too_long
 from store.events import Candidate, Note, SessionState, ToolReturned
-
-CLI: Final = "cli:"
-"""What the accounts of programs on the PATH begin with: those work by themselves."""
 
 _WITHOUT_TOOLS: Final = (
     "{model} can't write files here: its model has no tools. Its answer is text only; choose a "
@@ -140,7 +138,8 @@ class Specialist:
 
     async def _asked(self, work: Assignment, reply: str) -> Outcome:
         services, tools = self._services, self._toolbox.tools
-        candidates = [one for one in self._candidates() if not one.account.startswith(CLI)]
+        # Programs on the PATH work by themselves.
+        candidates = [one for one in self._candidates() if program_of(one.account) is None]
         first = next((one.model for one in candidates if not one.passed_over), "")
         opening = sentences.opening(work)
         beside = estimate(msgspec.json.encode(tools).decode())

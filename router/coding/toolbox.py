@@ -1,7 +1,7 @@
 """The specialist's tools, bound to one workspace: each call checked, confined, bounded, told."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -32,6 +32,7 @@ from router.coding.offered import (
 from router.coding.patching import PatchProblem, applied, parse
 from router.coding.searching import Search, SearchProblem, search
 from router.coding.textfiles import LARGEST, Proposed, Stamp, TextFile, load, make
+from router.coding.threads import to_its_end
 from router.coding.visible import visible
 from router.coding.withholding import puts_placeholder
 from router.providers.base import Tool, ToolCallPart
@@ -188,11 +189,23 @@ class Toolbox:
             raise _Declined("Nothing would change: the file has that content already.")
         if self._confirm:
             await self._approved(found, call)
-        await _to_its_end(lambda: self._made(found), lambda: self._tell(found, call, reply))
+        await self._make(found, call, reply)
         return Acted("\n".join(_summary(change, lines) for change, lines in found))
 
-    def _made(self, found: list[tuple[Proposed, Difference]]) -> None:
-        self._known.update(make(self._root, [change for change, _ in found]))
+    async def _make(self, found: list[tuple[Proposed, Difference]], call: str, reply: str) -> None:
+        """A cancellation waits for it: files that were changed are told of."""
+        made = False
+
+        def work() -> None:
+            nonlocal made
+            self._known.update(make(self._root, [change for change, _ in found]))
+            made = True
+
+        try:
+            await to_its_end(work)
+        finally:
+            if made:
+                self._tell(found, call, reply)
 
     def _tell(self, found: list[tuple[Proposed, Difference]], call: str, reply: str) -> None:
         for change, lines in found:
@@ -325,17 +338,3 @@ def _sound(text: str) -> str:
     except UnicodeEncodeError as error:
         raise _Declined(f"Character {error.start + 1} is half of a surrogate pair.") from error
     return text
-
-
-async def _to_its_end(work: Callable[[], None], after: Callable[[], None]) -> None:
-    """Run work in a thread, and what follows on the loop. A cancellation waits for both: files
-    that were changed are told of."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and task.exception() is None:
-            after()
-        raise
-    after()

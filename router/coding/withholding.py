@@ -5,7 +5,6 @@ always paste what it does need.
 """
 
 import re
-import threading
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -30,9 +29,6 @@ _PLACEHOLDER: Final = re.compile(
     r"\[line withheld: it looks like (?:a secret \([^()\n]+\)|part of a key)\]"
 )
 
-_finding = threading.Lock()
-"""detect-secrets keeps its settings in one place for the whole process."""
-
 
 def is_secret(path: str) -> bool:
     """Whether a file is one of secrets, by its name. `path` is without links, with `/`."""
@@ -52,8 +48,7 @@ def refusal(path: str) -> str:
 def withheld(lines: list[str]) -> list[str]:
     """The lines, those with something that looks like a secret replaced. May load
     detect-secrets: call it in a thread."""
-    with _finding:
-        found = {secret.line: secret.kind for secret in find("\n".join(map(_one_line, lines)))}
+    found = {secret.line: secret.kind for secret in find("\n".join(map(_one_line, lines)))}
     return [_shown(line, found.get(number)) for number, line in enumerate(lines, 1)]
 
 
