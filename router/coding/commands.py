@@ -120,7 +120,13 @@ class Commands:
         argv = await asyncio.to_thread(self._sandbox.argv, command, self._root, self._folders)
         environ = self._sandbox.environment()
         try:
-            ran = await run(argv, folder=self._root, environ=environ, limit=self._timeout)
+            ran = await run(
+                argv,
+                folder=self._root,
+                environ=environ,
+                limit=self._timeout,
+                contained=bool(self._sandbox.program),
+            )
         except OSError as error:
             return Acted(f"The command could not be started ({error.strerror}).", failed=True)
         output = await asyncio.to_thread(_shown, ran.output)

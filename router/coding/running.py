@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -20,6 +21,9 @@ _PIECE: Final = 65_536
 _ROUNDS: Final = 20
 """Of looking for what is left: each kills what the one before could still start."""
 _DRAIN_SECONDS: Final = 2.0
+_REAPER: Final = str(Path(__file__).with_name("reaper.py"))
+_REAPING_SECONDS: Final = 5.0
+"""For the reaper to kill what is left: it takes milliseconds, unless a command keeps it from it."""
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -57,13 +61,19 @@ def _decoded(data: bytearray) -> str:
 
 
 async def run(
-    argv: Sequence[str], *, folder: Path, environ: Mapping[str, str], limit: float
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    environ: Mapping[str, str],
+    limit: float,
+    contained: bool = False,
 ) -> Ran:
     """Run it, wait for it, and end whatever it started: when this returns, raises or is cancelled,
     none of it lives on.
 
     Args:
         limit: seconds it may take.
+        contained: the program sees to it itself that nothing outlives it, as bubblewrap does.
 
     Raises:
         OSError: it can't be started.
@@ -72,24 +82,59 @@ async def run(
     began = time.monotonic()
     output = _Output()
     async with _piped(output) as pipe:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            cwd=folder,
-            env={**environ, _MARK: mark},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
-            start_new_session=True,
-        )
+        start = _start_plain if contained or sys.platform != "linux" else _start_reaped
+        program = await start(argv, folder, {**environ, _MARK: mark}, pipe)
         timed_out = False
         try:
             async with asyncio.timeout(limit):
-                code = await process.wait()
+                code = await program.process.wait()
         except TimeoutError:
             timed_out, code = True, -signal.SIGKILL
         finally:
-            await _end(process, mark)
+            await _end(program, mark)
     return Ran(code, output.text(), time.monotonic() - began, timed_out)
+
+
+class _Program(msgspec.Struct, frozen=True):
+    process: asyncio.subprocess.Process
+    lifeline: int | None = None
+    """The end of a pipe: closing it has the reaper kill the command and all it started."""
+
+
+async def _start_plain(
+    argv: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    pipe: int,
+    stdin: int = asyncio.subprocess.DEVNULL,
+) -> _Program:
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        cwd=folder,
+        env=environ,
+        stdin=stdin,
+        stdout=pipe,
+        stderr=pipe,
+        start_new_session=True,
+    )
+    return _Program(process)
+
+
+async def _start_reaped(
+    argv: Sequence[str], folder: Path, environ: Mapping[str, str], pipe: int
+) -> _Program:
+    """Neither a group nor an environment holds what leaves both (`env -i setsid`): a parent does,
+    which Linux gives orphans at will."""
+    reading, lifeline = os.pipe()
+    try:
+        reaper = (sys.executable, "-I", "-S", _REAPER)
+        started = await _start_plain([*reaper, *argv], folder, environ, pipe, reading)
+    except BaseException:
+        os.close(lifeline)
+        raise
+    finally:
+        os.close(reading)
+    return _Program(started.process, lifeline)
 
 
 @contextlib.asynccontextmanager
@@ -119,19 +164,35 @@ async def _take(reader: asyncio.StreamReader, output: _Output) -> None:
         output.take(piece)
 
 
-async def _end(process: asyncio.subprocess.Process, mark: str) -> None:
+async def _end(program: _Program, mark: str) -> None:
     """Kill all of it, also when the caller is cancelled a second time meanwhile."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: of dead ones
-        os.killpg(process.pid, signal.SIGKILL)
-    sweeping = asyncio.ensure_future(asyncio.to_thread(_sweep, mark))
+    process = program.process
+    if program.lifeline is not None:
+        os.close(program.lifeline)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)  # the command may have stopped it
+    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: of dead ones
+            os.killpg(process.pid, signal.SIGKILL)
+    ending = asyncio.ensure_future(_ended(process, mark))
     try:
-        await asyncio.shield(sweeping)
+        await asyncio.shield(ending)
     finally:
         await process.wait()
 
 
+async def _ended(process: asyncio.subprocess.Process, mark: str) -> None:
+    try:
+        async with asyncio.timeout(_REAPING_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+    await asyncio.to_thread(_sweep, mark)
+
+
 def _sweep(mark: str) -> None:
-    """Kill what has left the process group: its environment still tells whose it is."""
+    """Kill what has left the process group, or outlived the reaper: its environment still tells
+    whose it is."""
     for _ in range(_ROUNDS):
         if not _killed(mark):
             return

@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -314,6 +315,39 @@ async def test_what_goes_on_in_the_background_is_dead_when_the_result_is_there(
     assert acted.text.endswith("started")
     assert not _alive(tmp_path / "detached")
     assert not _alive(tmp_path / "behind")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a one lives on")
+@pytest.mark.parametrize("then", ["true", "sleep 300"])
+async def test_a_daemon_that_has_shed_group_and_environment_is_dead_as_well(
+    tmp_path: Path, then: str
+) -> None:
+    daemon = "env -i setsid sh -c 'echo $$ > daemon; sleep 4; echo late > late.txt'"
+    started = "until [ -s daemon ]; do sleep .01; done"
+    await _run(tmp_path, f"{daemon} & {started}; {then}", limit=1.0)
+    assert not _alive(tmp_path / "daemon")
+    assert not (tmp_path / "late.txt").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no reaper")
+@pytest.mark.parametrize("number", ["KILL", "TERM", "STOP"])
+async def test_a_command_that_turns_against_its_reaper_leaves_nothing(
+    tmp_path: Path, number: str
+) -> None:
+    started = "until [ -s detached ]; do sleep .01; done"
+    hit = f"test $PPID = {os.getpid()} || kill -{number} $PPID; sleep 300"
+    async with asyncio.timeout(5):
+        await _run(tmp_path, f"{_DETACHED}{started}; {hit}", limit=1.0)
+    assert not any(_alive(tmp_path / name) for name in ("detached", "behind"))
+
+
+async def test_it_starts_as_if_butler_had_started_it(tmp_path: Path) -> None:
+    acted = await _run(tmp_path, "env | cut -d= -f1 | sort; trap; yes | head -n 1; exit 139")
+    assert acted.text.startswith("Exit code 139 after ")
+    names = {"PATH", "HOME", "TERM", "NO_COLOR", "CI", "PAGER", "PWD", "BUTLER_COMMAND"}
+    assert "LC_CTYPE" not in acted.text
+    assert names <= set(acted.text.splitlines())
+    assert acted.text.endswith("\ny")
 
 
 async def test_cancelling_ends_it_before_the_cancellation_goes_on(tmp_path: Path) -> None:
