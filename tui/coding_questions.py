@@ -16,6 +16,7 @@ from tui import figures
 from tui.coding import File, Result, Settle
 from tui.output import harmless, remark
 from tui.text import sanitise_line
+from tui.widgets.cards.keys import LETTERS
 
 _NOBODY: Final = "Nobody is at the keyboard: decide by yourself, and say in your report how."
 _LATER: Final = "later"
@@ -135,6 +136,8 @@ def _beginnings(asked: ApprovalAsked, choice: str, place: int) -> Iterator[str]:
     if asked.kind == "question":
         yield choice if choice == _LATER else str(place + 1)
         return
+    if choice in LETTERS:  # as on the screen's cards: hands learn a letter once
+        yield LETTERS[choice]
     for length in range(1, len(choice) + 1):
         yield choice[:length]
 

@@ -504,12 +504,17 @@ def asked(kind: str, *choices: str) -> ApprovalAsked:
 
 def test_each_choice_has_a_key_and_any_beginning_will_do() -> None:
     offered = options(asked("command", "approve", "always", "reject", "stop"), Result(session="1"))
-    assert [one.key for one in offered] == ["a", "al", "r", "s", "l"]
-    found = {said: chosen(said, offered) for said in ("A", "app", "al", " reject ", "stopp", "")}
+    assert [one.key for one in offered] == ["a", "s", "r", "x", "l"]
+    found = {
+        said: chosen(said, offered)
+        for said in ("A", "app", "al", "s", "x", " reject ", "stopp", "")
+    }
     assert {said: one and one.choice for said, one in found.items()} == {
         "A": "approve",
         "app": "approve",
         "al": "always",
+        "s": "always",
+        "x": "stop",
         " reject ": "reject",
         "stopp": None,
         "": None,

@@ -6,7 +6,7 @@ from typing import Final
 from store.events import ApprovalAsked
 from tui.text import sanitise_line
 
-_LETTERS: Final = {
+LETTERS: Final = {
     "approve": "a",
     "apply": "a",
     "edit": "e",
@@ -17,6 +17,7 @@ _LETTERS: Final = {
     "always": "s",
     "stop": "x",
 }
+"""Of the choices that Butler knows, on a card and on a terminal alike."""
 _AGREE: Final = ("approve", "apply", "answer")
 _REFUSE: Final = ("reject", "discard")
 _WORDS: Final = {
@@ -36,10 +37,10 @@ def keys_of(choices: Sequence[str], kind: str = "") -> dict[str, str]:
     The options of a question are a model's own words: they get digits, whatever they say.
     """
     own_words = kind == "question"
-    known = {"answer"} if own_words else _LETTERS.keys()
+    known = {"answer"} if own_words else LETTERS.keys()
     keys: dict[str, str] = {}
     for choice in choices:
-        letter = _LETTERS[choice] if choice in known else ""
+        letter = LETTERS[choice] if choice in known else ""
         if letter and letter not in keys:
             keys[letter] = choice
         elif not own_words and choice in DIGITS and choice:
