@@ -391,7 +391,7 @@ def test_a_command_and_the_changes_are_asked_about(
     person.expect(ASKED)
     for wrong, told in (
         ("yes", "'yes' is no answer here"),
-        ("", "Type one of these: a, al, r, s, l"),
+        ("", "Type one of these: a, s, r, x, l"),
     ):
         person.sendline(wrong)
         person.expect(told)
