@@ -3,6 +3,9 @@
 The decision is about intent; which tier serves it is the policy's matter.
 """
 
+import re
+from typing import Final
+
 from router.intent import choice, complexity, explicit, lexicon, model, reasons, signals
 from router.intent.decision import (
     EXECUTORS,
@@ -27,6 +30,10 @@ __all__ = [
 ]
 
 
+_WORDS: Final = re.compile(r"[^\W\d_]{2}")
+"""Two letters of any script in a row."""
+
+
 def decide(prompt: str, *, attached: bool = False) -> Decision:
     """Decide from a prompt's words. `attached`: it comes with a file or a pasted text.
 
@@ -35,6 +42,9 @@ def decide(prompt: str, *, attached: bool = False) -> Decision:
     word, rest = split(prompt)
     if word:
         return _said(word, rest)
+    if not attached and not _WORDS.search(prompt):
+        # A stray letter, such as a key meant for a card: "r" is no wish for a program in R.
+        return Decision("direct", "orchestrator", 1.0, "too short to say what it asks for")
     read = signals.read(prompt, lexicon.shipped(), attached=attached)
     learned = model.shipped()
     chosen = choice.choose(learned.probabilities(read.named, read.grams))

@@ -276,3 +276,9 @@ def _held_back() -> list[dict[str, str]]:
 
 def _held_back_prompts() -> list[str]:
     return [row["prompt"] for row in _held_back()]
+
+
+@pytest.mark.parametrize("prompt", ["r", "a r s a r s", "r!", "?", "1", "c"])
+def test_stray_letters_start_nothing(prompt: str) -> None:
+    decision = intent.decide(prompt)
+    assert (decision.kind, decision.executor) == ("direct", "orchestrator")
