@@ -182,6 +182,8 @@ class ButlerApp(BaseApp):
         await self.live.ready()
         for sentence_ in (*self.options.mistakes, *self.live.notices):
             self.chat.say(sentence_, error=True)
+        if self.live.elsewhere:
+            self.chat.say(self.live.elsewhere, severity="warning")
         self.chat.engine_ready([])
         earlier = await asyncio.to_thread(earlier_prompts, self.live.engine.store)
         self.chat.history.add_older(earlier)

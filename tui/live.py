@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from store.subscription import Subscription
     from tui.options import Options
 
+_LATEST = 100
+"""Sessions that are looked at for something that waits."""
+
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +39,8 @@ class Live:
         """Called when the views can no longer be brought up to date."""
         self.deck = Deck(View(session="", workspace=str(options.workspace)))
         self.notices: tuple[str, ...] = ()
+        self.elsewhere = ""
+        """What waits for the user in chats that were not opened, in a sentence."""
         self._engine: Engine | None = None
         self._subscription: Subscription | None = None
         self._ready = asyncio.Event()
@@ -82,11 +87,23 @@ class Live:
         async with engine:
             self._engine = engine
             await self._first_session()
+            self.elsewhere = await asyncio.to_thread(self._elsewhere)
             self._ready.set()
             self.on_change()
             _ = await self._stop.wait()
             if self._subscription is not None:
                 self._subscription.close()
+
+    def _elsewhere(self) -> str:
+        """What waits for the user in chats that are not shown."""
+        rows = self.engine.store.sessions.list(limit=_LATEST, parents_only=False)
+        chats = [
+            row.parent for row in rows if row.waiting and row.parent not in (None, self.deck.chat)
+        ]
+        if not chats:
+            return ""
+        waits = "1 task waits" if len(chats) == 1 else f"{len(chats)} tasks wait"
+        return f"{waits} for you in another chat: ctrl+s, or butler --session {chats[0]}"
 
     # --- which chat is shown ---
 

@@ -7,7 +7,7 @@ import pytest
 
 from router.config import Config
 from router.view import View
-from store.events import PromptSubmitted, SessionStarted, SessionStateChanged
+from store.events import ApprovalAsked, PromptSubmitted, SessionStarted, SessionStateChanged
 from store.opening import Store
 from tests.servers.scripted import Script, Scripted, sse
 from tests.tui.conftest import home_config, on_screen, running, until
@@ -131,6 +131,23 @@ async def test_a_task_that_is_ended_while_its_chat_is_opened_is_shown_as_ended(
         monkeypatch.setattr(engine, "open", read_and_then_it_ends)
         await app.live.open(chat)
         await until(pilot, lambda: "≠ code  count" in on_screen(app))
+
+
+async def test_what_waits_in_another_chat_is_told_at_the_start(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    chat, task = "c" * 32, "d" * 32
+    asked = ApprovalAsked(approval="a", kind="plan", question="?", shown="p", digest="d")
+    async with running(tmp_path, home_config(scripted)) as (app, _):
+        await app.live.ready()
+        journal = app.live.engine.store.journal
+        journal.append(chat, SessionStarted(kind="chat")).wait(10)
+        started = SessionStarted(kind="code", title="count", parent=chat)
+        journal.append(task, started, SessionStateChanged(state="waiting"), asked).wait(10)
+    async with running(tmp_path, home_config(scripted)) as (app, pilot):
+        await until(pilot, lambda: "1 task waits for you in another chat" in on_screen(app))
+        await app.live.open(chat)
+    assert app.live.elsewhere.endswith(chat)
 
 
 async def test_a_draft_outlives_the_program_and_so_does_the_chat(
